@@ -1,0 +1,144 @@
+"""Who may do what: one function, `may`, decides for every path, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pakhus.domain.repository import Repository
+
+WILDCARD = frozenset({"*"})
+
+
+class Permission(StrEnum):
+    """The actions on what a repository holds."""
+
+    BROWSE = "browse"
+    READ = "read"
+    EDIT = "edit"
+    ADD = "add"
+    DELETE = "delete"
+
+
+Selector = Callable[[str, str], bool]
+"""(format, path with leading slash) → selected; the compiled form of a content selector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One thing that is allowed: colon-separated parts, each a set of words or `*`.
+
+    `repository-view:maven2:releases:read,browse` allows two actions on one repository; a shorter grant implies all
+    that follows it. `privilege` names where it comes from; `selector` narrows it to some paths.
+    """
+
+    parts: tuple[frozenset[str], ...]
+    privilege: str = ""
+    role: str = ""
+    selector: Selector | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        pattern: str,
+        *,
+        privilege: str = "",
+        role: str = "",
+        selector: Selector | None = None,
+    ) -> Grant:
+        parts = tuple(frozenset(part.split(",")) for part in pattern.split(":"))
+        if parts and parts[0] == frozenset({"nexus"}):
+            parts = parts[1:]
+        return cls(parts, privilege, role, selector)
+
+    def implies(self, wanted: Sequence[str]) -> bool:
+        for position, word in enumerate(wanted):
+            if position >= len(self.parts):
+                return True
+            part = self.parts[position]
+            if "*" not in part and word not in part:
+                return False
+        return all("*" in part for part in self.parts[len(wanted) :])
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a user with the grants of all its roles, perhaps narrowed by the token it came with.
+
+    `limits` (from a token's scopes) must also imply an action; `None` is no limit.
+    """
+
+    user: str
+    grants: tuple[Grant, ...] = ()
+    limits: tuple[Grant, ...] | None = None
+    anonymous: bool = False
+    source: str = "default"
+    token: str = ""
+    address: str = ""
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule that was asked, and what it said."""
+
+    rule: str
+    allowed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome, the steps that led to it, and what would change it."""
+
+    allowed: bool
+    reason: str
+    steps: tuple[Step, ...] = ()
+    remedy: str = field(default="")
+
+
+def permits(actor: Actor, wanted: Sequence[str], *, format: str = "", path: str | None = None) -> Decision:
+    """May the actor do `wanted` (`("users", "read")`, `("repository-view", format, repository, action)`)?"""
+    steps: list[Step] = []
+    found = _implying(actor.grants, wanted, format, path, steps)
+    name = ":".join(wanted)
+    if found is None:
+        who = "anonymous" if actor.anonymous else f"user '{actor.user}'"
+        return Decision(False, f"{who} lacks {name}", tuple(steps), f"a role with a privilege for {name}")
+    if actor.limits is not None and _implying(actor.limits, wanted, format, path, steps, kind="scope") is None:
+        return Decision(
+            False,
+            f"token '{actor.token}' is not scoped for {name}",
+            tuple(steps),
+            "a token with that scope",
+        )
+    return Decision(True, f"privilege '{found.privilege}' of role '{found.role}'", tuple(steps))
+
+
+def may(actor: Actor, action: Permission, repository: Repository, path: str | None) -> Decision:
+    """The one place where access to what a repository holds is decided.
+
+    `path` is canonical, without leading slash; `None` asks for some path at least (listing repositories).
+    """
+    wanted = ("repository-view", repository.format, repository.name, action.value)
+    return permits(actor, wanted, format=repository.format, path=path)
+
+
+def _implying(
+    grants: Iterable[Grant],
+    wanted: Sequence[str],
+    format: str,
+    path: str | None,
+    steps: list[Step],
+    *,
+    kind: str = "privilege",
+) -> Grant | None:
+    for grant in grants:
+        if not grant.implies(wanted):
+            continue
+        if grant.selector is None or path is None or grant.selector(format, "/" + path):
+            steps.append(Step(f"{kind} {grant.privilege}", True, "allows it"))
+            return grant
+        steps.append(Step(f"{kind} {grant.privilege}", False, "would allow it, but not on this path"))
+    return None

@@ -1,0 +1,246 @@
+"""What a format is handed: frozen values, and narrow objects for the few things that wait."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from pakhus.domain.content import (
+    EMPTY,
+    NO_FACTS,
+    Asset,
+    Attributes,
+    Component,
+    Coordinates,
+    Digests,
+    Facts,
+    Query,
+)
+
+if TYPE_CHECKING:
+    from pakhus.kit.format import Document
+
+Headers = Mapping[str, str]
+Model = TypeVar("Model")
+
+
+class Settings(BaseModel):
+    """A format's own options: top-level members of the repository's REST object, beside the common ones.
+
+    Members are camelCase outside and snake_case inside; unknown ones are ignored, as Nexus does.
+    """
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A request, as far as a format may know it.
+
+    `path` is decoded and canonical, without leading slash and relative to the repository. `link` gives the absolute
+    URL of such a path in the repository that the client addressed, through the mount that it used. `accept` is the
+    one of the document's media types that the client gets (for a `File`: its Accept header). `source` is, in `parse`,
+    the URL from which the body came.
+    """
+
+    repository: str
+    path: str
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    accept: str
+    settings: Any
+    link: Callable[[str], str]
+    source: str = ""
+
+    def __getitem__(self, name: str) -> str:
+        return self.params[name]
+
+    def at(self, path: str, params: Mapping[str, str]) -> Context:
+        return replace(self, path=path, params=params)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the engine found for a path; digests are `None` while a proxy's first copy is still arriving."""
+
+    content_type: str
+    size: int | None
+    digests: Digests | None
+    attributes: Attributes
+    modified: datetime | None = None
+
+
+class Draft(Protocol):
+    """A body that has been received and is not yet kept. `open` reads it from the start; seekable."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def digests(self) -> Digests: ...
+    def open(self) -> BinaryIO: ...
+    async def cancel(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """A file that enters a hosted repository: a draft, or the bytes of a small derived file."""
+
+    path: str
+    body: Draft | bytes
+    coordinates: Coordinates | None = None
+    facts: Facts = NO_FACTS
+    content_type: str = ""
+    references: tuple[str, ...] = ()
+    rewritable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A change of a component's attributes, computed from those it has when the transaction holds them.
+
+    `update` returns all attributes, or `None` to remove a component without assets. The component is made when it is
+    missing and `update` returns something.
+    """
+
+    coordinates: Coordinates
+    update: Callable[[Attributes], Attributes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A path, or all that a component has, leaves the repository."""
+
+    path: str | None = None
+    coordinates: Coordinates | None = None
+
+
+Change = Deposit | Annotation | Removal
+
+
+class Hosted(Protocol):
+    """What an action may do in a hosted repository, in the name of the actor who called it."""
+
+    @property
+    def settings(self) -> Any: ...
+
+    async def draft(self, chunks: AsyncIterable[bytes], *, limit: int | None = None) -> Draft:
+        """Receive a body to disk, hashing it."""
+        ...
+
+    async def deposit(self, *changes: Change) -> None:
+        """Apply all changes in one transaction, or none: permission, policies and references are checked here."""
+        ...
+
+    async def drop(self, files: Mapping[str, Draft | bytes], *, content_type: str = "") -> None:
+        """Store files as if each was PUT to its path: identified, inspected, verified; one transaction."""
+        ...
+
+    async def find(self, query: Query) -> Sequence[Component]: ...
+    async def asset(self, path: str) -> Asset | None: ...
+    async def read(self, path: str, *, limit: int) -> bytes | None:
+        """The bytes of a small asset."""
+        ...
+
+
+class View(Protocol):
+    """What an action may see in a repository of any type."""
+
+    @property
+    def user(self) -> str | None:
+        """Who asks, `None` for anonymous."""
+        ...
+
+    async def has(self, path: str) -> bool:
+        """Would a GET of this path by this actor find something?"""
+        ...
+
+    async def model(self, document: Document[Model], **params: str) -> Model | None:
+        """The document's model in this repository, whatever its type."""
+        ...
+
+    async def relay(self, path: str, body: bytes, headers: Headers) -> Sequence[Reply]:
+        """POST to the upstream of this repository, or of each of its members.
+
+        Empty for hosted ones; an upstream that cannot be asked is left out.
+        """
+        ...
+
+    async def login(self, username: str, password: str, *, label: str) -> str:
+        """A new token of the user, named `label`. Raises `Unauthenticated`."""
+        ...
+
+    async def logout(self, token: str) -> None: ...
+
+
+class Upstream(Protocol):
+    """What `origin` may ask of the upstream of its proxy."""
+
+    async def model(self, document: Document[Model], **params: str) -> Model:
+        """The parsed document, read through the cache. Raises `NotFound` when upstream has none."""
+        ...
+
+    async def post(self, path: str, body: bytes, headers: Headers) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that an action handles. `body` streams; header names are lower case; `size` is the declared length."""
+
+    method: str
+    ctx: Context
+    headers: Headers
+    body: AsyncIterator[bytes]
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int = 200
+    body: bytes = b""
+    headers: Headers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedAsset:
+    """A file of a REST upload: the name of its part, its file name, and the fields that belong to it."""
+
+    part: str
+    filename: str
+    draft: Draft
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A REST upload: `fields` belong to the component. Names come without the format's prefix."""
+
+    fields: Mapping[str, str]
+    assets: Sequence[UploadedAsset]
+
+
+__all__ = [
+    "EMPTY",
+    "Annotation",
+    "Attributes",
+    "Call",
+    "Change",
+    "Content",
+    "Context",
+    "Deposit",
+    "Draft",
+    "Form",
+    "Headers",
+    "Hosted",
+    "Model",
+    "Removal",
+    "Reply",
+    "Settings",
+    "UploadedAsset",
+    "Upstream",
+    "View",
+]
