@@ -99,6 +99,11 @@ def by_id(tx: Transaction, repository_id: int, repository: str, component_id: in
     return from_row(row, repository, assets.of_components(tx, repository, [row.id]))
 
 
+def exactly(tx: Transaction, repository_id: int, repository: str, coordinates: Coordinates) -> Component | None:
+    row = tx.one(_where(select(component), repository_id, coordinates))
+    return None if row is None else from_row(row, repository, assets.of_components(tx, repository, [row.id]))
+
+
 def page(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Component]:
     """Components with assets, in the order of their identity, from the one after `after`."""
     statement = (
