@@ -175,8 +175,8 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[C
     )
     assets.put(tx, repository.id, repository.name, entry, component_id)
     changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
-    if known is not None and known.component_id not in (None, component_id):
-        components.prune(tx, cast(int, known.component_id))
+    if known is not None and known.component_id is not None and known.component_id != component_id:
+        components.prune(tx, known.component_id)
     return changed
 
 
@@ -213,30 +213,33 @@ def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
 
 
 def _remove(tx: Transaction, place: Place, change: Removal) -> set[Coordinates]:
-    found = _removed(tx, place, change)
+    found, emptied = _removed(tx, place, change)
     for asset in found:
         require(place, Permission.DELETE, asset.path)
         if refusal := delete_refusal(place.repository, asset.path):
             raise PolicyViolation(refusal)
         assets.remove(tx, place.repository.name, asset)
-    for component_id in {asset.component_id for asset in found} - {None}:
-        components.prune(tx, cast(int, component_id))
-    return {asset.coordinates for asset in found if asset.coordinates is not None}
+    for component_id in emptied:
+        components.prune(tx, component_id)
+    gone = {asset.coordinates for asset in found if asset.coordinates is not None}
+    return gone if change.coordinates is None else gone | {change.coordinates}
 
 
-def _removed(tx: Transaction, place: Place, change: Removal) -> Sequence[Asset]:
+def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[Asset], set[int]]:
+    """The assets that go, and the components that may be empty then."""
     repository = place.repository
     if change.path is not None:
         asset = assets.by_path(tx, repository.id, repository.name, change.path)
         if asset is None:
             raise AssetNotFound(f"{change.path} is not in {repository.name}")
-        return [asset]
+        return [asset], set() if asset.component_id is None else {asset.component_id}
     assert change.coordinates is not None
     found = components.exactly(tx, repository.id, repository.name, change.coordinates)
     if found is None:
         name = f"{change.coordinates.name} {change.coordinates.version}"
         raise ComponentNotFound(f"{name} is not in {repository.name}")
-    return found.assets
+    require(place, Permission.DELETE, change.coordinates.name)
+    return found.assets, {found.id}
 
 
 def require(place: Place, action: Permission, path: str) -> None:
