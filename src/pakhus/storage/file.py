@@ -14,6 +14,7 @@ import json
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,8 @@ from pakhus.storage.store import BlobMissing
 T = TypeVar("T")
 
 KEY = re.compile(r"[0-9a-f]{32}")
-SHARDS = 1 << 16
+RUN = 64
+"""How many blobs in a row go to one folder: the disk then makes many of their names durable at once."""
 
 
 class FileStore:
@@ -48,7 +50,9 @@ class FileStore:
         sync_folder(root)
         self._disk = ThreadPoolExecutor(threads, f"blobs-{name}")
         self._hashing = ThreadPoolExecutor(max(2, os.cpu_count() or 1), f"digests-{name}")
-        self._durable_shards = bytearray(SHARDS)
+        self._naming = threading.Lock()
+        self._shard = ""
+        self._left = 0
 
     @property
     def name(self) -> str:
@@ -107,24 +111,29 @@ class FileStore:
         return await self._in_thread(self._keep, spool)
 
     def _keep(self, spool: Spool) -> tuple[str, Path]:
-        key = secrets.token_hex(16)
-        path = self._path(key)
         with spool.durable() as draft:
-            self._make_shard(key)
+            path = self._path(self._new_key())
             draft.rename(path)
         sync_folder(path.parent)
-        return key, path
+        return path.name, path
 
-    def _make_shard(self, key: str) -> None:
-        """The folder of a blob, itself durable: that it exists does not say that another process synced it."""
-        number = int(key[:4], 16)
-        if self._durable_shards[number]:
-            return
-        folder = self._path(key).parent
+    def _new_key(self) -> str:
+        """A random key, whose folder exists and is durable."""
+        with self._naming:
+            if not self._left:
+                self._shard = self._new_shard()
+                self._left = RUN
+            self._left -= 1
+            return self._shard + secrets.token_hex(14)
+
+    def _new_shard(self) -> str:
+        """Synced even if it exists already: another process may have made it and not come to that yet."""
+        shard = secrets.token_hex(2)
+        folder = self._content / shard[:2] / shard[2:]
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
         sync_folder(self._content)
-        self._durable_shards[number] = 1
+        return shard
 
     def _remove(self, path: Path) -> None:
         """The sidecar first: a blob without it is found again by `keys`, a sidecar without blob is not."""
