@@ -20,12 +20,6 @@ from pakhus.storage.store import BlobMissing
 BATCH = 64 * 1024
 """Bytes are gathered up to this many before they are written: a system call costs as much for ten bytes."""
 
-WRITEBACK = 64 * 1024 * 1024
-"""How many bytes may be written before the disk is asked to begin with them.
-
-Else a large body fills the memory of the kernel, which then makes the event loop wait in `write`, and the commit too.
-"""
-
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Disk full; the user's share of it used up; larger than a file may be."""
 
@@ -44,8 +38,6 @@ class Spool:
         self._path: Path | None = None
         self._owned = True
         self._holders = 0
-        self._writeback: asyncio.Future[None] | None = None
-        self._sent = 0
         self.written = 0
 
     @property
@@ -156,9 +148,6 @@ class Spool:
             self._handle = Handle(fd)
         write_all(self._handle.fd, chunk)
         self.written += len(chunk)
-        if self.written - self._sent >= WRITEBACK and (self._writeback is None or self._writeback.done()):
-            self._sent = self.written
-            self._writeback = self._handle.submit(self._pool, write_back, self._path)
 
     def _disown(self) -> None:
         self._owned = False
@@ -175,19 +164,6 @@ class Spool:
         except FileNotFoundError:
             pass
         raise BlobMissing("The draft was given up.")
-
-
-def write_back(path: Path) -> None:
-    """Send a file to the disk, early and without promise.
-
-    By a descriptor of its own: an error of the disk is told once to each, and the one of the commit must hear it.
-    """
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def create(folder: Path) -> tuple[int, Path]:
