@@ -6,7 +6,6 @@ SHELL := /bin/bash
 .PHONY: help run test check format bench docs lock matrix clients clean
 
 BIN := .venv/bin
-PORT ?= 8081
 DATA ?= ./data
 CODE := src tests benchmarks
 locks := pyproject.toml requirements.lock requirements-dev.lock
@@ -16,7 +15,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.run ## start a server on port 8081 with its data in ./data
-	@exec $(BIN)/pakhus serve --data $(DATA) --port $(PORT)
+	@exec $(BIN)/pakhus serve --data $(DATA)
 
 check: .venv/.dev ## format, lint, types, imports, unit, contract and house tests: under two minutes
 	@$(BIN)/ruff format --check $(CODE)
