@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.kit.bodies import SIZES, Shelf, cut, stream
 
 from pakhus.domain.errors import Invalid, TooLarge
 from pakhus.kit.wire import read_json_with_attachments
+from tests.unit.kit.bodies import SIZES, Shelf, cut, stream
 
 NAME = st.one_of(st.sampled_from(["data", "_attachments", "a-1.0.0.tgz", "", 'q"\\{[', "é😀"]), st.text(max_size=4))
 VALUES = st.recursive(

@@ -6,10 +6,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.kit.bodies import stream
 
 from pakhus.domain.errors import Invalid, TooLarge
 from pakhus.kit.wire import dump_json, dump_yaml, parse_json, parse_xml, parse_yaml, read_body
+from tests.unit.kit.bodies import stream
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

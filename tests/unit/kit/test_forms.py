@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.kit.bodies import SIZES, Shelf, cut, stream
 
 from pakhus.domain.errors import Invalid, TooLarge
 from pakhus.kit.wire import FormData, read_form
+from tests.unit.kit.bodies import SIZES, Shelf, cut, stream
 
 BOUNDARY = "--limit"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
