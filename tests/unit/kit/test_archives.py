@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import struct
+import sys
 import tarfile
 import tracemalloc
 import warnings
@@ -12,12 +13,16 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pakhus.domain.errors import BadPackage
 from pakhus.kit.archives import Limits, read_tar, read_zip, zip_names
+
+if sys.version_info < (3, 14):
+    from backports import zstd
+else:
+    from compression import zstd
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
