@@ -6,7 +6,7 @@ import gzip
 import random
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from aiohttp import web
@@ -27,6 +27,11 @@ def raw_deflate(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "raw": raw_deflate,
+}
 CODED = {
     "gzip": gzip.compress(PLAIN),
     "x-gzip": gzip.compress(PLAIN[:10]) + gzip.compress(PLAIN[10:]) + bytes(512),
@@ -107,9 +112,9 @@ async def test_a_bomb_does_not_grow_memory() -> None:
 async def test_however_the_chunks_are_cut_the_body_is_the_same(
     members: list[bytes], how: str, lengths: list[int], padded: bool
 ) -> None:
-    compress = {"gzip": gzip.compress, "deflate": zlib.compress, "raw": raw_deflate}[how]
+    compress = COMPRESS[how]
     members = members if how == "gzip" else members[:1]
-    coded = b"".join(map(compress, members)) + (bytes(100) if padded else b"")
+    coded = b"".join(compress(member) for member in members) + (bytes(100) if padded else b"")
     name = "gzip" if how == "gzip" else "deflate"
 
     async def chunks() -> AsyncIterator[bytes]:
