@@ -21,11 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from pakhus.domain.errors import StorageFull
 from pakhus.storage.digesting import Digesting
 from pakhus.storage.draft import FileDraft
 from pakhus.storage.reader import FileReader
-from pakhus.storage.spool import NO_ROOM, Spool, create, remove_abandoned, write_all
+from pakhus.storage.spool import Spool, create, explain, remove_abandoned, write_all
 from pakhus.storage.store import BlobMissing
 
 T = TypeVar("T")
@@ -149,9 +148,7 @@ class FileStore:
             draft.rename(sidecar_of(path))
         except OSError as error:
             draft.unlink(missing_ok=True)
-            if error.errno in NO_ROOM:
-                raise StorageFull("The blob store is full.") from error
-            raise
+            raise explain(error) from error
         finally:
             os.close(fd)
 
