@@ -207,7 +207,7 @@ async def test_last_byte_is_held_back_until_settle(store: BlobStore, size: int) 
     while len(found) < size - 1:
         found += await anext(follower)
     assert found == body[:-1]
-    last = asyncio.create_task(anext(follower))
+    last = asyncio.ensure_future(anext(follower))
     await asyncio.sleep(0)
     assert not last.done()
     draft.settle()

@@ -154,8 +154,8 @@ class FileStore:
 
     def _sweep(self, before: float) -> int:
         with os.scandir(self._drafts) as entries:
-            old = [Path(entry.path) for entry in entries if (modified(entry) or before) < before]
-        return sum(remove_abandoned(path) for path in old)
+            times = [(Path(entry.path), modified(entry)) for entry in entries]
+        return sum(remove_abandoned(path) for path, when in times if when is not None and when < before)
 
     def _free(self) -> int:
         found = os.statvfs(self._drafts)
