@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from tests.house.source import ROOT, SOURCE, imports, pyproject
 
 FORMATS = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.house.source import modules, name_of, tree_of
 
 LONGEST = 400
