@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ from typer.main import get_command
 
 from pakhus.cli import app
 from pakhus.settings.keys import keys
+from pakhus.settings.schema import Settings
 from tests.docs.pages import ROOT, Block, anchors, blocks, links, name_of, pages
 
 shell = pytest.mark.parametrize("block", list(blocks("sh")), ids=lambda block: name_of(block.page))
@@ -77,6 +77,10 @@ def test_settings_that_are_named_exist(page: Path) -> None:
     assert named - known == set()
 
 
-@pytest.mark.parametrize("block", list(blocks("json", "yaml")), ids=lambda block: name_of(block.page))
-def test_examples_can_be_parsed(block: Block) -> None:
-    json.loads(block.text) if block.language == "json" else list(yaml.safe_load_all(block.text))
+@pytest.mark.parametrize("block", list(blocks("yaml")), ids=lambda block: name_of(block.page))
+def test_configuration_examples_are_accepted(block: Block) -> None:
+    given = yaml.safe_load(block.text)
+
+    settings = Settings.model_validate(given)
+
+    assert settings.model_dump(mode="json", exclude_unset=True) == given
