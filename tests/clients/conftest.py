@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.clients import matrix, programs, topology
 from tests.clients.server import Server
 
