@@ -107,7 +107,7 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.said()}")
             try:
-                if self.http.get("/readyz").status_code == 200:
+                if self.http.get("/readyz", auth=None).status_code == 200:
                     return
             except httpx2.TransportError:
                 pass
