@@ -14,7 +14,6 @@ import httpx2
 from pakhus.cli.client import REST, Client, Patience, Refused, content_path, persist
 from pakhus.cli.outcome import Code, Failure
 
-PIECE = 1 << 20
 STRONGEST = ("sha512", "sha256", "sha1", "md5")
 BY_LENGTH = {128: "sha512", 64: "sha256", 40: "sha1"}
 
@@ -43,7 +42,7 @@ def fetch(
 
 def to_stdout(client: Client, repository: str, path: str, stream: BinaryIO) -> None:
     with client.stream(content_path(repository, path), {}) as response:
-        for piece in response.iter_raw(PIECE):
+        for piece in response.iter_raw():
             stream.write(piece)
     stream.flush()
 
@@ -91,7 +90,8 @@ def take(client: Client, url: str, part: Part) -> httpx2.Headers:
     try:
         with client.stream(url, part.headers()) as response:
             with part.file.open(part.start(response)) as stream:
-                for piece in response.iter_raw(PIECE):
+                # Pieces as they arrive: larger ones would be lost with the connection while they are gathered.
+                for piece in response.iter_raw():
                     stream.write(piece)
             return response.headers
     except Refused as failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tomllib
@@ -175,9 +176,8 @@ def yarn_blocks(target: Target, before: str) -> list[Block]:
         settings |= {"npmAuthToken": target.token, "npmAlwaysAuth": True}
     if target.is_plain:
         settings["unsafeHttpWhitelist"] = [urlsplit(target.url).hostname]
-    lines = [
-        yaml.safe_dump({key: value}, default_flow_style=None, width=1000).strip() for key, value in settings.items()
-    ]
+    # A JSON value is a YAML value.
+    lines = [f"{key}: {json.dumps(value)}" for key, value in settings.items()]
     return [Block("yarn", tuple(lines), overrides=frozenset(settings), assign=":")]
 
 
