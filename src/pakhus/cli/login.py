@@ -29,7 +29,7 @@ def login(
     username: Annotated[str, typer.Option("--username", "-u", help="Asked for if not given.")] = "",
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
     token_stdin: Annotated[bool, typer.Option(help="Read an existing token from standard input, and keep it.")] = False,
-    days: Annotated[int, typer.Option(min=1, help="Life of the token that is made.")] = 90,
+    days: Annotated[int | None, typer.Option(min=1, help="Life of the token; default: 90, or less if need be.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificate authority of the server, PEM.")] = None,
 ) -> None:
     """Log in to a server, and keep a token for the next commands."""
@@ -59,9 +59,9 @@ def ask(username: str, *, from_stdin: bool) -> tuple[str, str]:
     return name, typer.prompt("Password", hide_input=True, err=True)
 
 
-def make_token(place: Session, username: str, password: str, *, days: int, out: Output) -> Session:
+def make_token(place: Session, username: str, password: str, *, days: int | None, out: Output) -> Session:
     """Trade the password for a named token of this machine."""
-    from pakhus.cli.client import NATIVE, Client, document
+    from pakhus.cli.client import NATIVE, Client, Refused, document
 
     with Client(place, out) as client:
         try:
@@ -73,8 +73,14 @@ def make_token(place: Session, username: str, password: str, *, days: int, out: 
             raise
     name = f"cli-{platform.node().split('.')[0] or 'client'}-{secrets.token_hex(3)}"
     with Client(Session(place.url, token=answer["token"], ca_file=place.ca_file), out) as client:
-        wanted = {"name": name, "scopes": [], "repositories": [], "expires_days": days}
-        made = document(client.send("POST", f"{NATIVE}/tokens", json=wanted))
+        wanted = {"name": name, "scopes": [], "repositories": []}
+        try:
+            made = document(client.send("POST", f"{NATIVE}/tokens", json={**wanted, "expires_days": days or 90}))
+        except Refused as refusal:
+            if days or refusal.status != 400:
+                raise
+            # The server lets tokens live less long than our default: then as long as it lets them.
+            made = document(client.send("POST", f"{NATIVE}/tokens", json={**wanted, "expires_days": None}))
     return Session(place.url, username=username, token=made["token"], token_name=made["name"], ca_file=place.ca_file)
 
 

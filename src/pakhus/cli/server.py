@@ -1,8 +1,10 @@
-"""`pakhus serve` and `pakhus migrate`: the configuration is loaded here, the work is done by `pakhus.app`."""
+"""`pakhus serve` and `pakhus migrate`."""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,8 @@ from pakhus.cli.outcome import Code, Failure
 from pakhus.cli.output import Output
 
 if TYPE_CHECKING:
-    from pakhus.settings import Configuration
+    from pakhus.database.transaction import Database
+    from pakhus.settings import Configuration, Settings
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file; else $PAKHUS_CONFIG.")]
 DataFolder = Annotated[Path | None, typer.Option("--data", "-d", help="Data directory; else $PAKHUS_DATA.")]
@@ -46,15 +49,40 @@ def serve(
     if port is not None:
         host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
         settings = configuration(config, data, **{"http.addr": f"{host}:{port}"}).settings
-    root().run(settings)
+    from pakhus.app import run
+
+    try:
+        code = run(settings)
+    except SystemExit as end:
+        # The HTTP server ends the process itself when it cannot listen, with a code of its own.
+        code = 0 if end.code in (None, 0) else Code.FAILURE
+    if code:
+        raise Failure("the server could not run; its log says why")
 
 
 def migrate(out: Output, config: ConfigFile = None, data: DataFolder = None) -> None:
-    """Bring the database to the state that this version needs."""
-    root().migrate(configuration(config, data).settings)
+    """Bring the database to the state that this version needs; a server does so itself when it starts."""
+    settings = configuration(config, data).settings
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with database(settings) as opened:
+        from pakhus.database import schema
+
+        schema.migrate(opened)
     out.done("The database is up to date.", migrated=True)
 
 
-def root() -> Any:
-    """The composition root, imported only by commands that run a server: it imports everything."""
-    return import_module("pakhus.app")
+@contextmanager
+def database(settings: Settings) -> Iterator[Database]:
+    """The database of a server, for a command beside it. Raises `Failure` if it cannot be reached."""
+    from pakhus.database.diagnosis import diagnose
+    from pakhus.database.generation import Generation
+    from pakhus.database.transaction import Database
+
+    if problem := diagnose(settings.database_dsn).problem:
+        raise Failure(f"the database cannot be used: {problem}")
+    generation = Generation(settings.data / "generation")
+    opened = Database(settings.database_dsn, generation, connections=2, now=lambda: datetime.now(UTC))
+    try:
+        yield opened
+    finally:
+        opened.close()
