@@ -77,7 +77,9 @@ class Client:
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
         """A GET whose body the caller reads in pieces, as stored: encoded bodies would break digests and ranges."""
         sent = {"accept": "*/*", "accept-encoding": "identity", **headers}
-        with reaching(self.session), self.http.stream("GET", path, headers=sent) as response:
+        # A blob store may answer by a redirect to a signed URL elsewhere; the token stays behind there.
+        request = self.http.stream("GET", path, headers=sent, follow_redirects=True)
+        with reaching(self.session), request as response:
             if response.status_code >= 400:
                 response.read()
                 refuse(response)
@@ -146,6 +148,9 @@ def refuse(response: httpx2.Response) -> None:
     status = response.status_code
     if status < 300 or status == 304:
         return
+    if status < 400:
+        place = response.headers.get("location", "elsewhere")
+        raise Refused(f"the server sends to {place}: log in with that URL", Code.FAILURE, status)
     words = reason(response)
     if status == 401:
         hint = "not logged in, or the token is not valid any more: run `pakhus login`"

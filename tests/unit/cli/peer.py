@@ -31,7 +31,13 @@ class State:
     assets: dict[tuple[str, str], bytes] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
     posted: list[tuple[str, str, str]] = field(default_factory=list)
+    forms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
+    """Names of the form fields that were posted and are no files."""
+    elsewhere: str = ""
+    """Downloads are redirected to this URL."""
     faults: list[int] = field(default_factory=list)
     """Statuses answered to the next uploads and downloads instead of doing them; 0 drops the connection."""
     cut: int = 0
@@ -68,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         path, query = unquote(parts.path), {k: v[0] for k, v in parse_qs(parts.query, keep_blank_values=True).items()}
         with self.state.lock:
             self.state.requests.append((self.command, self.path))
+            self.state.authorizations.append(self.headers.get("authorization", ""))
         length = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(length)
         if path == "/api/v1/login":
@@ -111,6 +118,8 @@ class Handler(BaseHTTPRequestHandler):
                 [{"repository": "r", "group": None, "name": "lib", "version": str(n), "assets": []} for n in range(5)],
                 query,
             )
+        elif match := re.fullmatch(r"/service/rest/v1/formats/([^/]+)/upload-specs", path):
+            self.answer(200, state.forms[match[1]]) if match[1] in state.forms else self.answer(404)
         elif path == "/service/rest/v1/components":
             self.form(query["repository"], body)
         elif match := re.fullmatch(r"/repository/([^/]+)/(.+)", path):
@@ -172,6 +181,8 @@ class Handler(BaseHTTPRequestHandler):
                 assert isinstance(payload, bytes)
                 self.state.posted.append((repository, str(part.get_param("name", header="content-disposition")), name))
                 self.state.assets[repository, f"packages/{name}"] = payload
+            else:
+                self.state.fields.append(str(part.get_param("name", header="content-disposition")))
         self.answer(204)
 
     def content(self, repository: str, path: str, body: bytes) -> None:
@@ -188,6 +199,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.drop()
             else:
                 self.answer(201)
+        elif self.state.elsewhere:
+            self.send_response(302)
+            self.send_header("location", self.state.elsewhere + self.path)
+            self.send_header("content-length", "0")
+            self.end_headers()
         elif key not in self.state.assets:
             self.answer(404, "not here")
         else:

@@ -9,6 +9,7 @@ import pytest
 from pakhus.cli.download import below
 from pakhus.cli.outcome import Failure
 from tests.unit.cli.conftest import Terminal
+from tests.unit.cli.peer import State, serving
 
 BODY = bytes(range(256)) * 4096
 
@@ -94,6 +95,15 @@ def test_wrong_digest_keeps_nothing(stocked: Terminal) -> None:
 def test_missing_path_is_not_found_and_leaves_nothing(stocked: Terminal) -> None:
     stocked.run("download", "r", "none.bin", code=4)
     assert list(stocked.home.iterdir()) == []
+
+
+def test_redirect_to_another_host_is_followed_without_the_token(stocked: Terminal) -> None:
+    store = State(open=True, assets=dict(stocked.state.assets))
+    with serving(store) as url:
+        stocked.state.elsewhere = url
+        stocked.run("download", "r", "a/one.bin")
+    assert (stocked.home / "one.bin").read_bytes() == BODY
+    assert store.authorizations == [""]
 
 
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a\\..\\x", "C:/x"])

@@ -58,6 +58,21 @@ def test_posted_file_arrives_byte_for_byte(full: Terminal, tmp_path: Path) -> No
     assert full.state.assets["pypi-hosted", f"packages/{wheel.name}"] == wheel.read_bytes()
 
 
+def test_form_is_filled_as_the_server_asks(full: Terminal, tmp_path: Path) -> None:
+    full.state.add("yum-hosted", "yum")
+    full.state.add("apt-hosted", "apt")
+    file, filename = {"name": "asset", "optional": False}, {"name": "filename", "optional": False}
+    full.state.forms["yum"] = {
+        "componentFields": [{"name": "directory", "optional": True}],
+        "assetFields": [file, filename],
+    }
+    full.state.forms["apt"] = {"componentFields": [{"name": "section", "optional": False}], "assetFields": [file]}
+    full.run("upload", plain(tmp_path / "a.rpm"), plain(tmp_path / "b.rpm"))
+    assert full.state.fields == ["yum.asset.filename"] * 2
+    assert len([path for path in full.state.asked("GET") if "upload-specs" in path]) == 1
+    assert "needs section" in full.run("upload", plain(tmp_path / "a.deb"), code=1).stderr
+
+
 def test_named_repository_takes_everything(full: Terminal, tmp_path: Path) -> None:
     wheel = zipped(tmp_path / "a-1-py3-none-any.whl", {"a": ""})
     full.run("upload", "raw-hosted", wheel, "--prefix", "/dist/")

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from pakhus.cli.client import REST, Client, Patience, content_path, persist
 from pakhus.cli.outcome import Code, Failure
@@ -113,6 +114,8 @@ class Sender:
         self.skip_present = skip_present
         self.progress = progress
         self.gone = threading.Event()
+        self.lock = threading.Lock()
+        self.forms: dict[str, dict[str, Any]] = {}
 
     def send_all(
         self, parcels: Sequence[Parcel], *, jobs: int, finished: Callable[[Receipt], None] = lambda receipt: None
@@ -222,14 +225,26 @@ class Sender:
 
     def post(self, parcel: Parcel, body: Watched) -> None:
         field = f"{parcel.format}.asset"
+        chosen = {f"{field}.filename": parcel.file.name} if "filename" in self.needs(parcel.format) else {}
         self.client.send(
             "POST",
             f"{REST}/components",
             params={"repository": parcel.repository},
-            # The file's name is a field of its own for the formats that let the uploader choose it.
-            data={f"{field}.filename": parcel.file.name},
+            data=chosen,
             files={field: (parcel.file.name, body, "application/octet-stream")},
         )
+
+    def needs(self, format: str) -> set[str]:
+        """What the form of a format asks about an asset. Raises `Failure` if it asks for more than the file can say."""
+        with self.lock:
+            if format not in self.forms:
+                self.forms[format] = self.client.find(f"{REST}/formats/{quote(format, safe='')}/upload-specs") or {}
+            form = self.forms[format]
+        asked = [*form.get("componentFields", []), *form.get("assetFields", [])]
+        missing = {field["name"] for field in asked if not field.get("optional")} - {"asset", "filename"}
+        if missing:
+            raise Failure(f"uploading {format} needs {', '.join(sorted(missing))}: use a client of the format")
+        return {field["name"] for field in form.get("assetFields", [])}
 
 
 def digest(file: Path) -> str:
