@@ -98,3 +98,60 @@ def test_port_that_is_taken_ends_serve_with_a_failure(shell: Shell, tmp_path: Pa
 def test_mistake_in_the_configuration_ends_serve_with_a_hint(shell: Shell, tmp_path: Path) -> None:
     done = shell.run("serve", "--data", tmp_path / "d", code=2, PAKHUS_HTTP_ADRESS=":1")
     assert "did you mean PAKHUS_HTTP_ADDR?" in done.stderr
+
+
+def test_member_creates_fills_reads_and_deletes_a_repository(member: Shell) -> None:
+    folder = member.home / "files"
+    contents = {"a.bin": os.urandom(3 << 20), "deep/er/b #1.txt": b"b", "empty": b""}
+    for name, body in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(body)
+    member.run("repo", "create", "raw", "hosted", "shelf", "--write-policy", "allow_once")
+    assert member.json("repo", "show", "shelf")["storage"]["writePolicy"].lower() == "allow_once"
+
+    assert member.json("upload", "shelf", folder)["summary"]["uploaded"] == 3
+    assert member.json("upload", "shelf", folder)["summary"]["present"] == 3
+
+    done = member.json("download", "shelf", "*", "--output", member.home / "back")
+    assert {entry["verified"] for entry in done} <= {"sha256", "sha512"}
+    assert {
+        p.relative_to(member.home / "back").as_posix() for p in (member.home / "back").rglob("*") if p.is_file()
+    } == {*contents}
+    for name, body in contents.items():
+        assert (member.home / "back" / name).read_bytes() == body
+
+    found = member.json("search", "--repo", "shelf", "--assets")
+    assert {item["path"].lstrip("/") for item in found["items"]} == {*contents}
+    (folder / "a.bin").write_bytes(b"other")
+    assert member.json("upload", "shelf", folder, code=6)["summary"]["failed"] == 1
+    member.run("repo", "delete", "shelf", "--yes")
+    member.run("repo", "show", "shelf", code=4)
+
+
+def test_token_may_do_what_its_scopes_say_until_it_is_revoked(member: Shell) -> None:
+    (member.home / "x.txt").write_text("x")
+    member.run("upload", "raw-hosted", "x.txt", "--prefix", "scopes")
+    token = member.json("token", "create", "reader", "--scope", "read", "--days", "1")["token"]
+    reader = {"PAKHUS_URL": member.server.url, "PAKHUS_TOKEN": token}
+    member.run("download", "raw-hosted", "scopes/x.txt", "-o", "y.txt", **reader)
+    member.run("upload", "raw-hosted", "x.txt", "--prefix", "denied", code=3, **reader)
+    assert "reader" in {entry["name"] for entry in member.json("token", "list")}
+    member.run("token", "revoke", "reader")
+    member.run("download", "raw-hosted", "scopes/x.txt", "-o", "z.txt", code=3, **reader)
+
+
+def test_client_side_is_found_healthy(member: Shell) -> None:
+    found = {check["check"]: check["state"] for check in member.json("doctor")}
+    assert found["login"] == "ok"
+    assert set(found.values()) == {"ok"}
+
+
+def test_logout_revokes_the_token(member: Shell) -> None:
+    kept = json.loads((member.home / ".config" / "pakhus" / "client.json").read_text())
+    assert member.json("logout")["revoked"] is True
+    answer = member.server.http.get(PRIVATE, headers={"authorization": f"Bearer {kept['token']}"}, auth=None)
+    assert answer.status_code == 401
+
+
+def test_wrong_password_is_denied(shell: Shell) -> None:
+    shell.run("login", shell.server.url, "-u", ADMIN[0], "--password-stdin", stdin="wrong\n", code=3)

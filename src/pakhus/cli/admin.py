@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +30,8 @@ def reset_password(
     data: DataFolder = None,
 ) -> None:
     """Give a user a new password, enable the account, and end its sessions."""
+    import asyncio
+
     from pakhus.database.diagnosis import diagnose
     from pakhus.settings.keys import without_password
 

@@ -34,6 +34,9 @@ def framed(function: Command) -> Command:
         except Failure as failure:
             out.failure(failure)
             raise typer.Exit(failure.code) from failure
+        except BrokenPipeError:
+            # The reader of our output went away (`pakhus search … | head`): typer ends quietly.
+            raise
         except OSError as error:
             # A file of the user's that cannot be read or written: no traceback, the system's own words.
             out.failure(Failure(str(error), Code.FAILURE))
