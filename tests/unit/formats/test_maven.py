@@ -15,7 +15,8 @@ from pakhus.domain.content import Asset, Blob, Coordinates, Digests, Query
 from pakhus.domain.errors import BadPackage, Invalid, PolicyViolation
 from pakhus.domain.repository import RepositoryType
 from pakhus.formats.maven import Maven
-from pakhus.formats.maven.documents import MetadataDocument, digest_in
+from pakhus.formats.maven.checksums import digest_in, promises
+from pakhus.formats.maven.documents import MetadataDocument
 from pakhus.formats.maven.files import Artifact
 from pakhus.formats.maven.policy import MavenSettings
 from pakhus.formats.maven.upload import check_version, coordinates_of, located
@@ -216,7 +217,7 @@ def test_a_plugin_jar_tells_its_prefix() -> None:
 
 def test_an_archetype_jar_is_marked() -> None:
     facts = Artifact().inspect(context(RELEASE_PATH), jar(**{"archetype-metadata": b"<archetype-descriptor/>"}))
-    assert facts.component["archetype"] is True
+    assert facts.component["archetype"] == "true"
 
 
 @pytest.mark.parametrize("body", [BytesIO(b"no zip"), BytesIO(b""), jar(plugin=b"<plugin>")])
@@ -287,6 +288,12 @@ def test_checksum_files_are_read_in_every_shape(body: bytes) -> None:
 def test_what_is_no_checksum_is_refused(body: bytes) -> None:
     with pytest.raises(Invalid, match="no md5 digest"):
         digest_in(body, "md5")
+
+
+def test_an_upstream_checksum_that_cannot_be_read_promises_nothing() -> None:
+    assert promises(b"ab" * 20 + b"  app.jar", "sha1") == {"sha1": "ab" * 20}
+    assert promises(b"<html>gone</html>", "sha1") == {}
+    assert promises(None, "sha1") == {}
 
 
 # -- REST upload -------------------------------------------------------------------------------------------------------

@@ -5,13 +5,13 @@ The server derives all of it from what it holds: what a client sends is checked,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from pakhus.domain.content import Component, Query
-from pakhus.domain.errors import AssetNotFound, DigestMismatch, Invalid
+from pakhus.domain.errors import DigestMismatch
 from pakhus.formats.maven import archetypes, metadata
 from pakhus.formats.maven.archetypes import Catalog
+from pakhus.formats.maven.checksums import MAX_CHECKSUM, digest_in
 from pakhus.formats.maven.layout import CATALOG, METADATA, Place
 from pakhus.formats.maven.metadata import PLUGIN, Metadata
 from pakhus.formats.maven.policy import admit_metadata, admit_path, allows
@@ -22,10 +22,7 @@ from pakhus.kit.wire import read_body
 METADATA_PATH = "{dir:path}/" + METADATA
 CHECKSUM_PATH = "{path:path}.{algo:md5|sha1|sha256|sha512}"
 MAX_METADATA = 64 << 20
-MAX_CHECKSUM = 4096
 XML = ("application/xml",)
-_HEX = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{32,128}(?![0-9A-Za-z])")
-_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 
 
 class MetadataDocument(Document[Metadata]):
@@ -49,13 +46,11 @@ class MetadataDocument(Document[Metadata]):
 
     def build(self, ctx: Context, components: Iterable[Component]) -> Metadata | None:
         model = metadata.derive(Place(ctx["dir"]), components)
-        return metadata.restrict(model, lambda version: allows(ctx.settings, version)) if model else None
+        known = metadata.restrict(model, lambda version: allows(ctx.settings, version)) if model else Metadata()
+        return known if known.versions or known.builds or known.plugins else None
 
     def parse(self, ctx: Context, body: bytes) -> Metadata:
-        model = metadata.restrict(metadata.load(body), lambda version: allows(ctx.settings, version))
-        if model is None:
-            raise AssetNotFound(f"{ctx.path} has no version that this repository takes")
-        return model
+        return metadata.restrict(metadata.load(body), lambda version: allows(ctx.settings, version))
 
     def merge(self, ctx: Context, models: Sequence[Metadata]) -> Metadata:
         return metadata.merge(models)
@@ -69,7 +64,7 @@ class CatalogDocument(Document[Catalog]):
     media_types = XML
 
     def select(self, ctx: Context) -> Query:
-        return Query(attributes={"archetype": True}, assets=False)
+        return Query(attributes={"archetype": "true"}, assets=False)
 
     def build(self, ctx: Context, components: Iterable[Component]) -> Catalog | None:
         return archetypes.derive(components)
@@ -117,12 +112,3 @@ async def take_checksum(call: Call, hosted: Hosted) -> Reply:
 async def keep_derived(call: Call, hosted: Hosted) -> Reply:
     """DELETE of something derived: it goes when what it is derived from goes."""
     return Reply(204)
-
-
-def digest_in(body: bytes, algorithm: str) -> str:
-    """The digest in a checksum file, alone or beside a file name. Raises `Invalid`."""
-    digits = _DIGITS[algorithm]
-    found = [match[0] for match in _HEX.finditer(body.decode("latin-1")) if len(match[0]) == digits]
-    if not found:
-        raise Invalid(f"The body has no {algorithm} digest ({digits} hexadecimal digits)")
-    return found[0].lower()

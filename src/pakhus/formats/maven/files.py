@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from pakhus.domain.content import NO_FACTS, Attributes, Coordinates, Facts
+from pakhus.domain.content import NO_FACTS, Attributes, Coordinates, Facts, Origin
 from pakhus.domain.errors import Invalid
+from pakhus.formats.maven.checksums import MAX_CHECKSUM, promises
 from pakhus.formats.maven.elements import text
 from pakhus.formats.maven.layout import Gav, parse
 from pakhus.formats.maven.policy import admit_path, options
 from pakhus.formats.maven.pom import MAX_POM, check_pom, parse_pom
 from pakhus.kit.archives import read_zip
-from pakhus.kit.context import Content, Context, Headers
+from pakhus.kit.context import Content, Context, Headers, Upstream
 from pakhus.kit.format import Drop
 from pakhus.kit.wire import parse_xml
 
@@ -77,6 +78,16 @@ class Artifact(Drop):
             headers["content-disposition"] = f"{disposition.lower()}; filename*=UTF-8''{filename}"
         return headers
 
+    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
+        """Clients get the checksums of our copy, so ours has to be compared with upstream's while it arrives.
+
+        Only where the file cannot change between the two requests.
+        """
+        if not self.immutable(ctx):
+            return Origin(ctx.path)
+        published = await upstream.fetch(f"{ctx.path}.sha1", limit=MAX_CHECKSUM)
+        return Origin(ctx.path, promises(published, "sha1"))
+
 
 def asset_facts(gav: Gav) -> Attributes:
     """`gavec` joins group, artifact, base version, extension and classifier for Nexus's search parameter."""
@@ -105,7 +116,7 @@ def _of_jar(body: BinaryIO) -> Attributes:
             descriptor = parse_xml(entries[PLUGIN_DESCRIPTOR])
             facts["plugin"] = {"prefix": text(descriptor, "goalPrefix"), "name": text(descriptor, "name")}
         if any(name in entries for name in ARCHETYPE_DESCRIPTORS):
-            facts["archetype"] = True
+            facts["archetype"] = "true"
     except Invalid:
         return {}
     return facts

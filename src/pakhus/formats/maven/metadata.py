@@ -244,13 +244,11 @@ def _highest(versions: Iterable[str]) -> str:
     return ordered[-1] if ordered else ""
 
 
-def restrict(metadata: Metadata, allowed: Callable[[str], bool]) -> Metadata | None:
-    """Without the versions that a repository refuses; `None` when nothing is left."""
+def restrict(metadata: Metadata, allowed: Callable[[str], bool]) -> Metadata:
+    """Without the versions that a repository refuses."""
     kept = tuple(version for version in metadata.versions if allowed(version))
     if kept == metadata.versions:
         return metadata
-    if not kept and not metadata.plugins:
-        return None
     recomputed = listing(replace(metadata, versions=kept))
     latest = metadata.latest if metadata.latest in kept else recomputed.latest
     release = metadata.release if metadata.release in kept else recomputed.release

@@ -110,7 +110,7 @@ def _facts(root: Element, parent: Element | None) -> Attributes:
         "properties": _properties(child(root, "properties")),
     }
     if facts["packaging"] == "maven-archetype":
-        facts["archetype"] = True
+        facts["archetype"] = "true"
     return facts
 
 
