@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pakhus.domain.content import Asset
-from pakhus.domain.errors import PakhusError
+from pakhus.domain.errors import PakhusError, Unauthenticated
 from pakhus.domain.security import Permission
 from pakhus.formats.npm import audit, package, tags, users
 from pakhus.formats.npm.names import NAME, canonical, full
@@ -28,6 +28,8 @@ from pakhus.kit.wire import dump_json
 READ, EDIT, DELETE = Permission.READ, Permission.EDIT, Permission.DELETE
 TAGS = "-/package/" + NAME + "/dist-tags"
 USER = "-/user/org.couchdb.user:{user}"
+CHALLENGE = 'Bearer realm="npm", Basic realm="Sonatype Nexus Repository Manager"'
+"""Where "Bearer" comes first, npm advises to log in again; where it does not, it only says that something is wrong."""
 
 ACCOUNT = (
     Action("PUT", USER, users.login, on=ANY, needs=None),
@@ -69,7 +71,6 @@ PACKAGES = (
 class Npm(Format):
     name = "npm"
     routes = (*ACCOUNT, *SECURITY, Search(), *DIST_TAGS, *PACKAGES)
-    # The order of the challenges: for the first, npm advises to log in again.
     credentials = (BEARER, BASIC)
     upload = UploadForm(upload)
     search: ClassVar[Mapping[str, str]] = {
@@ -102,7 +103,8 @@ class Npm(Format):
     def problem(self, error: PakhusError) -> Reply:
         """npm prints `error`; yarn prints `error` or `message`."""
         body = dump_json({"error": error.message, "message": error.message})
-        return Reply(error.status, body, {"content-type": "application/json"})
+        challenge = {"www-authenticate": CHALLENGE} if isinstance(error, Unauthenticated) else {}
+        return Reply(error.status, body, {"content-type": "application/json", **challenge})
 
 
 __all__ = ["Npm"]
