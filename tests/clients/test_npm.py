@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.clients.programs import Program, Result, program
 from tests.clients.server import ADMIN, Server
 from tests.clients.topology import SHAPES, Topology
@@ -116,7 +117,7 @@ def packument(server: Server, repository: str, name: str) -> Any:
     return answer.json()
 
 
-def names(shape: str, tool: str) -> Sequence[str]:
+def names(shape: str, tool: str) -> tuple[str, str]:
     return f"{tool}-{shape}-plain", f"@acme-{shape}/{tool}"
 
 
@@ -410,9 +411,6 @@ def test_a_lock_file_installs_the_same_again(
 def test_dependencies_are_installed_across_members(tool: str, client: Callable[..., Client], shapes: Topology) -> None:
     client(tool, shapes.url("upstream")).publish(f"@far/{tool}-library", "1.2.3").ok()
     application = client(tool, shapes.url("group"))
-    publisher = client(tool, shapes.url("hosted"))
-    if tool == "berry":
-        publisher = client(tool, shapes.url("hosted"))
     npm = client("npm", shapes.url("hosted"))
     npm.publish(f"near-{tool}-application", "1.0.0", dependencies={f"@far/{tool}-library": "^1.0.0"}).ok()
 
@@ -427,9 +425,10 @@ def test_a_real_package_from_the_live_upstream_survives_its_loss(
     tool: str, client: Callable[..., Client], server: Server
 ) -> None:
     proxy, group = f"npm-live-{tool}", f"npm-live-group-{tool}"
+    own = f"npm-live-own-{tool}"
     server.create("npm", "proxy", proxy, remote=live_upstream(tool) + "/")
-    empty = server.create("npm", "hosted", f"npm-live-own-{tool}") and f"npm-live-own-{tool}"
-    server.create("npm", "group", group, members=[empty, proxy])
+    server.create("npm", "hosted", own)
+    server.create("npm", "group", group, members=[own, proxy])
     direct = client(tool, server.at(proxy))
     direct.add("express@4.21.2", "@sindresorhus/is@4.6.0").ok()
     assert direct.installed("@sindresorhus/is") == "4.6.0"
