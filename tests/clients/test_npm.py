@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
-from collections.abc import Callable
+import os
+import pty
+import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clients.programs import Program, Result, program
+from tests.clients.programs import Program, Result, environment, program
 from tests.clients.server import ADMIN, Server
 from tests.clients.topology import SHAPES, Topology
 from tests.clients.upstreams import live_upstream
@@ -43,11 +47,13 @@ class Client:
 
     def set_up_npmrc(self) -> None:
         below = self.url.removeprefix("http:")
-        lines = [f"registry={self.url}", "always-auth=true", "fetch-retries=0", "audit=false", "fund=false"]
+        lines = [f"registry={self.url}", "fetch-retries=0", "audit=false", "fund=false"]
         if self.token:
             lines.append(f"{below}:_authToken={self.token}")
         elif self.login:
             lines.append(f"{below}:_auth={basic(self.login)}")
+        if self.program.name == "yarn":
+            lines.append("always-auth=true")
         if self.program.name == "pnpm":
             lines += ["minimum-release-age=0", "verify-deps-before-run=false"]
         (self.home / ".npmrc").write_text("\n".join(lines) + "\n")
@@ -67,8 +73,24 @@ class Client:
     def write(self, file: str, content: object) -> None:
         (self.project / file).write_text(content if isinstance(content, str) else json.dumps(content))
 
-    def run(self, *args: str, stdin: str | None = None) -> Result:
-        return self.program.run(*args, cwd=self.project, home=self.home, stdin=stdin)
+    def run(self, *args: str) -> Result:
+        return self.program.run(*args, cwd=self.project, home=self.home)
+
+    def type(self, answers: Mapping[str, str], *args: str) -> Result:
+        """Run it at a terminal and answer what it asks there."""
+        near, far = pty.openpty()
+        command = (*self.program.command, *args)
+        env = {**environment(self.home), **self.program.env}
+        process = subprocess.Popen(command, cwd=self.project, env=env, stdin=far, stdout=far, stderr=far)
+        os.close(far)
+        said, asked = "", dict(answers)
+        with contextlib.suppress(OSError):  # a terminal nobody writes to any more is an error, not an end
+            while chunk := os.read(near, 4096):
+                said += chunk.decode(errors="replace")
+                for prompt in [prompt for prompt in asked if f"{prompt}:" in said]:
+                    os.write(near, f"{asked.pop(prompt)}\n".encode())
+        os.close(near)
+        return Result(command, process.wait(60), said, "")
 
     def publish(self, name: str, version: str, *, tag: str = "", **more: Any) -> Result:
         self.write("package.json", {"name": name, "version": version, "main": "index.js", "license": "MIT", **more})
@@ -90,8 +112,11 @@ class Client:
 
     def installed(self, name: str) -> str:
         """The version of an installed package, as its package.json says."""
-        file = self.project / "node_modules" / name / "package.json"
-        return str(json.loads(file.read_text())["version"])
+        modules = self.project / "node_modules"
+        # pnpm keeps what the project itself does not depend on below `.pnpm`.
+        places = [modules / name, *modules.glob(f".pnpm/*/node_modules/{name}")]
+        place = next(place for place in places if place.exists())
+        return str(json.loads((place / "package.json").read_text())["version"])
 
 
 @pytest.fixture
@@ -204,7 +229,7 @@ def test_a_reader_may_not_publish(tool: str, client: Callable[..., Client], shap
 
     said = client(tool, shapes.url("hosted"), login=login).publish(f"refused-{tool}", "1.0.0").refused()
 
-    assert "403" in said.output or "Forbidden" in said.output, said.transcript()
+    assert f"npm-reader-{tool}" in said.output or "403" in said.output, said.transcript()
 
 
 def test_publishing_through_a_group_reaches_its_writable_member(
@@ -329,8 +354,7 @@ def test_login_whoami_ping_and_logout(shape: str, client: Callable[..., Client],
     name, password = shapes.near.reader(f"npm-login-{shape}", "npm")
     npm = client("npm", shapes.url(shape), login=None)
 
-    said = npm.run("login", "--auth-type=legacy", stdin=f"{name}\n{password}\n{name}@example.org\n")
-    said.ok()
+    npm.type({"Username": name, "Password": password}, "login", "--auth-type=legacy").ok()
     assert npm.run("whoami").ok().stdout.strip() == name
     npm.run("ping").ok()
     rc = (npm.home / ".npmrc").read_text()
@@ -344,7 +368,7 @@ def test_login_whoami_ping_and_logout(shape: str, client: Callable[..., Client],
 def test_a_wrong_password_gets_no_token(client: Callable[..., Client], shapes: Topology) -> None:
     npm = client("npm", shapes.url("hosted"), login=None)
 
-    said = npm.run("login", "--auth-type=legacy", stdin="admin\nwrong\na@example.org\n").refused()
+    said = npm.type({"Username": "admin", "Password": "wrong"}, "login", "--auth-type=legacy").refused()
 
     assert "401" in said.output
 
@@ -368,8 +392,9 @@ def test_search_finds_what_was_published(shape: str, client: Callable[..., Clien
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("tool", CLIENTS)
+@pytest.mark.parametrize("tool", ["npm", "pnpm", "berry"])
 def test_audits_are_answered(tool: str, shape: str, client: Callable[..., Client], shapes: Topology) -> None:
+    """Not by yarn classic: it asks its own registry, whatever is configured."""
     name = f"audited-{tool}-{shape}"
     client(tool, shapes.url(shapes.source(shape))).publish(name, "1.0.0").ok()
     project = client(tool, shapes.url(shape))
