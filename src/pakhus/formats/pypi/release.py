@@ -101,7 +101,7 @@ def _rank(version: str) -> tuple[bool, Any]:
 def _page(ctx: Context, model: Releases) -> dict[str, Any]:
     version = normalise_version(str(model.info.get("version", "")))
     return {
-        "info": model.info | {"package_url": ctx.link(f"simple/{ctx['name']}/")},
+        "info": {**model.info, "package_url": ctx.link(f"simple/{ctx['name']}/")},
         "last_serial": 0,
         "urls": _linked(ctx, model.files.get(version, ())),
         "vulnerabilities": list(model.vulnerabilities),

@@ -101,7 +101,7 @@ def read_index(body: bytes) -> tuple[str, ...]:
         page = _json_page(body)
         return tuple(_text(project.get("name")) for project in _objects(page.get("projects")) if project.get("name"))
     reader = _Page.read(body)
-    names = (text.strip() or unquote(urlsplit(a.get("href") or "").path.strip("/")) for a, text in reader.anchors)
+    names = (text.strip() or unquote(_joined("", a.get("href") or "").strip("/")) for a, text in reader.anchors)
     return tuple(name for name in names if name)
 
 
@@ -139,21 +139,21 @@ def _project_of_json(ctx: Context, body: bytes, name: str) -> Project:
 
 
 def _file_of_json(ctx: Context, entry: Mapping[str, Any], name: str) -> ProjectFile | None:
-    filename, url = _text(entry.get("filename")), _text(entry.get("url"))
+    filename, url = _text(entry.get("filename")), _joined(ctx.source, _text(entry.get("url")))
     if not is_safe(filename) or not url:
         return None
     yanked, size = entry.get("yanked"), entry.get("size")
     return _project_file(
         name,
         filename,
-        url=urldefrag(urljoin(ctx.source, url)).url,
+        url=urldefrag(url).url,
         hashes=_hashes(entry.get("hashes")),
         requires_python=_text(entry.get("requires-python")),
         size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         upload_time=_text(entry.get("upload-time")),
         yanked=yanked if isinstance(yanked, str) else "" if yanked else None,
         metadata=_metadata_of_json(entry),
-        provenance_url=urljoin(ctx.source, _text(entry.get("provenance"))) if entry.get("provenance") else "",
+        provenance_url=_joined(ctx.source, _text(entry.get("provenance"))),
     )
 
 
@@ -212,7 +212,7 @@ class _Page(HTMLParser):
 
 def _project_of_html(ctx: Context, body: bytes, name: str) -> Project:
     reader = _Page.read(body)
-    base = urljoin(ctx.source, reader.base)
+    base = _joined(ctx.source, reader.base) or ctx.source
     files = tuple(filter(None, (_file_of_html(base, attributes, name) for attributes, _ in reader.anchors)))
     return Project(
         name,
@@ -227,11 +227,10 @@ def _project_of_html(ctx: Context, body: bytes, name: str) -> Project:
 
 def _file_of_html(base: str, attributes: Mapping[str, str | None], name: str) -> ProjectFile | None:
     """A file from its anchor: the name is the last segment of the URL, which is what installers go by."""
-    url, fragment = urldefrag(urljoin(base, (attributes.get("href") or "").strip()))
+    url, fragment = urldefrag(_joined(base, (attributes.get("href") or "").strip()))
     filename = unquote(urlsplit(url).path.rpartition("/")[2])
     if not is_safe(filename):
         return None
-    provenance = attributes.get("data-provenance")
     return _project_file(
         name,
         filename,
@@ -240,7 +239,7 @@ def _file_of_html(base: str, attributes: Mapping[str, str | None], name: str) ->
         requires_python=attributes.get("data-requires-python") or "",
         yanked=(attributes["data-yanked"] or "") if "data-yanked" in attributes else None,
         metadata=_metadata_of_html(attributes),
-        provenance_url=urljoin(base, provenance) if provenance else "",
+        provenance_url=_joined(base, attributes.get("data-provenance") or ""),
     )
 
 
@@ -261,6 +260,16 @@ def versions_of(files: Iterable[ProjectFile], name: str) -> tuple[str, ...]:
     """The versions that the file names tell."""
     found = (understand(file.filename, name) for file in files)
     return ordered(distribution.version for distribution in found if distribution)
+
+
+def _joined(base: str, url: str) -> str:
+    """The absolute URL; nothing for nothing, and for what is no URL: one bad link must not hide a whole project."""
+    try:
+        joined = urljoin(base, url) if url else ""
+        urlsplit(joined)
+    except ValueError:
+        return ""
+    return joined
 
 
 def _text(value: object) -> str:
