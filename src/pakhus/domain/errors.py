@@ -144,6 +144,12 @@ class Busy(Unavailable):
     pass
 
 
+class StorageFull(Unavailable):
+    """The blob store has no room for the body."""
+
+    status = 507
+
+
 class UpstreamDown(Unavailable):
     """The upstream could not be asked: unlike "not found", this says nothing of what it holds."""
 

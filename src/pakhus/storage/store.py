@@ -6,12 +6,18 @@ from collections.abc import AsyncIterator, Mapping
 from typing import BinaryIO, Protocol
 
 from pakhus.domain.content import Digests
+from pakhus.domain.errors import PakhusError
+
+
+class BlobMissing(PakhusError, LookupError):
+    """There is no such blob, though a row may say so: the server's trouble, never the caller's."""
 
 
 class Draft(Protocol):
     """A blob being written: append-only, hashed as it grows, readable while it grows.
 
-    States: open → finished → committed; or cancelled, at any time before commit.
+    States: open → finished → committed; or cancelled, at any time before commit. Where there is no room left,
+    `write`, `finish` and `commit` raise `StorageFull`, and the draft is cancelled with it.
     """
 
     @property
@@ -36,7 +42,8 @@ class Draft(Protocol):
 
     def follow(self, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """The bytes as they arrive. The last byte is held back until `settle`, so that a body that turns out to
-        be wrong never looks complete; after `fail` it raises that error."""
+        be wrong never looks complete; after `cancel` it raises that error. A follower that was there before `settle`
+        gets all bytes, also when the draft is cancelled after it (the body was a duplicate)."""
         ...
 
     async def commit(self) -> str:

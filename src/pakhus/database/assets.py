@@ -1,0 +1,260 @@
+"""Assets and their blobs: rows to and from the domain's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, insert, select, update
+
+from pakhus.database.tables import asset, blob, component, reference
+from pakhus.database.transaction import Transaction
+from pakhus.domain import events
+from pakhus.domain.content import Asset, Attributes, Blob, Coordinates, Digests, Kept
+
+BLOB_COLUMNS = (
+    blob.c.id.label("blob_id"),
+    blob.c.blob_store,
+    blob.c.key,
+    blob.c.size,
+    blob.c.sha256,
+    blob.c.sha1,
+    blob.c.md5,
+    blob.c.sha512,
+    blob.c.created.label("blob_created"),
+)
+ASSET_COLUMNS = (
+    asset.c.id,
+    asset.c.repository_id,
+    asset.c.component_id,
+    asset.c.path,
+    asset.c.content_type,
+    asset.c.attributes,
+    asset.c.created,
+    asset.c.updated,
+    asset.c.uploader,
+    asset.c.uploader_ip,
+    asset.c.downloads,
+    asset.c.last_downloaded,
+    asset.c.verified,
+    asset.c.origin,
+    asset.c.etag,
+    asset.c.last_modified,
+    *BLOB_COLUMNS,
+)
+_SELECT = (
+    select(*ASSET_COLUMNS, component.c.namespace, component.c.name, component.c.version)
+    .join(blob, blob.c.id == asset.c.blob_id)
+    .outerjoin(component, component.c.id == asset.c.component_id)
+)
+_BY_PATH = _SELECT.where(asset.c.repository_id == bindparam("repository"), asset.c.path == bindparam("path"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row to be: what a deposit or a fill knows when its blob is safe."""
+
+    path: str
+    blob_id: int
+    content_type: str
+    coordinates: Coordinates | None
+    attributes: Attributes
+    references: Sequence[str] = ()
+    uploader: str = ""
+    uploader_ip: str = ""
+    kept: Kept | None = None
+
+
+def by_path(tx: Transaction, repository_id: int, repository: str, path: str) -> Asset | None:
+    row = tx.execute(_BY_PATH, {"repository": repository_id, "path": path}).first()
+    return None if row is None else from_row(row, repository)
+
+
+def by_id(tx: Transaction, repository_id: int, repository: str, asset_id: int) -> Asset | None:
+    row = tx.one(_SELECT.where(asset.c.repository_id == repository_id, asset.c.id == asset_id))
+    return None if row is None else from_row(row, repository)
+
+
+def page(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Asset]:
+    """Assets in the order of their identity, from the one after `after`."""
+    statement = _SELECT.where(asset.c.repository_id == repository_id, asset.c.id > after)
+    return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.id).limit(limit))]
+
+
+def below(tx: Transaction, repository_id: int, repository: str, prefix: str, *, limit: int) -> list[Asset]:
+    """Assets whose path starts with `prefix`, in the order of their paths."""
+    statement = _SELECT.where(asset.c.repository_id == repository_id, starts_with(asset.c.path, prefix))
+    return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.path).limit(limit))]
+
+
+def children(tx: Transaction, repository_id: int, prefix: str, *, after: str = "", limit: int) -> list[str]:
+    """The names right below a folder (`prefix` ends with `/` or is empty), folders with a trailing `/`.
+
+    Each step of the walk is one index seek, so that a folder of a million files costs what is shown of it.
+    """
+    names: list[str] = []
+    floor = prefix + after
+    while len(names) < limit:
+        statement = select(asset.c.path).where(
+            asset.c.repository_id == repository_id,
+            asset.c.path > floor,
+            *([asset.c.path < _successor(prefix)] if prefix else []),
+        )
+        path = tx.value(statement.order_by(asset.c.path).limit(1))
+        if path is None:
+            break
+        head, slash, _ = path[len(prefix) :].partition("/")
+        names.append(head + slash)
+        floor = prefix + head + ("/\U0010ffff" if slash else "")
+    return names
+
+
+def starts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """A prefix comparison that uses the index on every database."""
+    if not prefix:
+        return column.is_not(None)
+    return and_(column >= prefix, column < _successor(prefix))
+
+
+def _successor(prefix: str) -> str:
+    return prefix + "\U0010ffff"
+
+
+def put(tx: Transaction, repository_id: int, repository: str, entry: Entry, component_id: int | None) -> int:
+    """Insert the asset, or let its path point to the new blob; records the event. The identity of the asset."""
+    known = tx.one(
+        select(asset.c.id, asset.c.component_id).where(
+            asset.c.repository_id == repository_id, asset.c.path == entry.path
+        )
+    )
+    values: dict[str, Any] = {
+        "component_id": component_id,
+        "blob_id": entry.blob_id,
+        "content_type": entry.content_type,
+        "attributes": dict(entry.attributes),
+        "updated": tx.now,
+        "uploader": entry.uploader,
+        "uploader_ip": entry.uploader_ip,
+        **_kept(entry.kept),
+    }
+    if known is None:
+        asset_id = _insert(tx, repository_id, entry.path, values)
+    else:
+        asset_id = known.id
+        tx.execute(update(asset).where(asset.c.id == asset_id).values(**values))
+        tx.execute(delete(reference).where(reference.c.asset_id == asset_id))
+    if entry.references:
+        rows = [
+            {"asset_id": asset_id, "path": path, "repository_id": repository_id}
+            for path in dict.fromkeys(entry.references)
+        ]
+        tx.execute(insert(reference), rows)
+    tx.record(events.ASSET_STORED, repository, path=entry.path, asset=asset_id, created=known is None)
+    return asset_id
+
+
+def _insert(tx: Transaction, repository_id: int, path: str, values: Mapping[str, Any]) -> int:
+    result = tx.execute(
+        insert(asset)
+        .values(repository_id=repository_id, path=path, created=tx.now, downloads=0, **values)
+        .returning(asset.c.id)
+    )
+    return int(result.scalar_one())
+
+
+def _kept(kept: Kept | None) -> dict[str, Any]:
+    if kept is None:
+        return {"verified": None, "origin": "", "etag": "", "last_modified": ""}
+    return {
+        "verified": kept.verified,
+        "origin": kept.origin,
+        "etag": kept.etag,
+        "last_modified": kept.last_modified,
+    }
+
+
+def verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
+    """The upstream confirmed a kept copy."""
+    tx.execute(update(asset).where(asset.c.id == asset_id).values(**_kept(kept)))
+
+
+def remove(tx: Transaction, repository: str, found: Asset) -> None:
+    """Take the path away; its blob stays for the sweep."""
+    tx.execute(delete(asset).where(asset.c.id == found.id))
+    tx.record(events.ASSET_REMOVED, repository, path=found.path, blob=found.blob.id)
+
+
+def referenced(tx: Transaction, repository_id: int, paths: Iterable[str]) -> set[str]:
+    """Which of these paths some asset of the repository refers to."""
+    statement = select(reference.c.path).where(
+        reference.c.repository_id == repository_id, reference.c.path.in_(list(paths))
+    )
+    return {row.path for row in tx.rows(statement)}
+
+
+def present(tx: Transaction, repository_id: int, paths: Sequence[str]) -> set[str]:
+    """Which of these paths exist."""
+    statement = select(asset.c.path).where(asset.c.repository_id == repository_id, asset.c.path.in_(paths))
+    return {row.path for row in tx.rows(statement)}
+
+
+def downloaded(tx: Transaction, counts: Mapping[int, tuple[int, datetime]]) -> None:
+    """Add a batch of downloads: asset → (how many, the last one). Changes nothing that a document shows."""
+    tx.quiet = True
+    tx.execute(
+        update(asset)
+        .where(asset.c.id == bindparam("asset"))
+        .values(downloads=asset.c.downloads + bindparam("more"), last_downloaded=bindparam("last")),
+        [{"asset": key, "more": more, "last": last} for key, (more, last) in counts.items()],
+    )
+
+
+def of_components(tx: Transaction, repository: str, ids: Sequence[int]) -> dict[int, list[Asset]]:
+    """The assets of some components, in the order of their paths."""
+    found: dict[int, list[Asset]] = {}
+    for start in range(0, len(ids), 500):
+        statement = _SELECT.where(asset.c.component_id.in_(ids[start : start + 500])).order_by(asset.c.path)
+        for row in tx.rows(statement):
+            found.setdefault(row.component_id, []).append(from_row(row, repository))
+    return found
+
+
+def by_digest(tx: Transaction, repository_id: int, repository: str, algorithm: str, digest: str) -> list[Asset]:
+    statement = _SELECT.where(asset.c.repository_id == repository_id, blob.c[algorithm] == digest)
+    return [from_row(row, repository) for row in tx.rows(statement.limit(1000))]
+
+
+def selection() -> Select[Any]:
+    """The statement behind every asset, for searches that add their own conditions."""
+    return _SELECT
+
+
+def from_row(row: Row[Any], repository: str) -> Asset:
+    coordinates = None if row.name is None else Coordinates(row.name, row.version, row.namespace)
+    kept = None
+    if row.verified is not None:
+        kept = Kept(row.verified, row.origin, row.etag, row.last_modified)
+    return Asset(
+        id=row.id,
+        repository=repository,
+        path=row.path,
+        blob=blob_from_row(row),
+        content_type=row.content_type,
+        coordinates=coordinates,
+        attributes=row.attributes,
+        created=row.created,
+        updated=row.updated,
+        last_downloaded=row.last_downloaded,
+        downloads=row.downloads,
+        uploader=row.uploader,
+        uploader_ip=row.uploader_ip,
+        kept=kept,
+        component_id=row.component_id,
+    )
+
+
+def blob_from_row(row: Row[Any]) -> Blob:
+    digests = Digests(row.sha256, row.sha1, row.md5, row.sha512)
+    return Blob(row.blob_id, row.blob_store, row.key, row.size, digests, row.blob_created)

@@ -1,0 +1,47 @@
+"""Revisions: what a document's edition rests on. A name's revision changes with every change of its components."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, select, update
+
+from pakhus.database.tables import revision
+from pakhus.database.transaction import Transaction
+from pakhus.domain.content import Coordinates, Query
+
+SEPARATOR = "\x1f"
+_VALUE = select(revision.c.value, revision.c.changed).where(
+    revision.c.repository_id == bindparam("repository"), revision.c.key == bindparam("key")
+)
+
+
+def key_of(query: Query) -> str:
+    """The narrowest revision that covers all components of a query."""
+    if query.name is not None:
+        return f"n{SEPARATOR}{query.name}"
+    if query.namespace is not None:
+        return f"s{SEPARATOR}{query.namespace}"
+    return ""
+
+
+def current(tx: Transaction, repository_id: int, query: Query) -> tuple[int, datetime | None]:
+    """The revision (0 before the first change) and when it changed."""
+    row = tx.execute(_VALUE, {"repository": repository_id, "key": key_of(query)}).first()
+    return (0, None) if row is None else (row.value, row.changed)
+
+
+def bump(tx: Transaction, repository_id: int, changed: set[Coordinates]) -> None:
+    """All that rests on these components is of a new edition."""
+    keys = {""}
+    for coordinates in changed:
+        keys.add(f"n{SEPARATOR}{coordinates.name}")
+        keys.add(f"s{SEPARATOR}{coordinates.namespace}")
+    for key in sorted(keys):
+        result = tx.execute(
+            update(revision)
+            .where(revision.c.repository_id == repository_id, revision.c.key == key)
+            .values(value=revision.c.value + 1, changed=tx.now)
+        )
+        if not result.rowcount:
+            tx.execute(insert(revision).values(repository_id=repository_id, key=key, value=1, changed=tx.now))

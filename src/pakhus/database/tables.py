@@ -1,0 +1,267 @@
+"""The schema: one set of tables for all formats. Attributes are JSON; no format has a table or a column of its own.
+
+Times are microseconds since the epoch (`Moment`), so that they compare and sort alike on every database.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, kept as microseconds since the epoch, always UTC in Python."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+Word = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that compares by its code points everywhere: paths and names are sought by range."""
+
+Document = JSON().with_variant(JSONB(), "postgresql")
+Identity = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _identity() -> Column[int]:
+    return Column("id", Identity, primary_key=True, autoincrement=True)
+
+
+def _repository() -> Column[int]:
+    return Column("repository_id", Identity, ForeignKey("repository.id", ondelete="CASCADE"), nullable=False)
+
+
+repository = Table(
+    "repository",
+    metadata,
+    _identity(),
+    Column("name", Word, nullable=False),
+    Column("name_key", Word, nullable=False, unique=True),
+    Column("format", Word, nullable=False),
+    Column("type", Word, nullable=False),
+    Column("online", Boolean, nullable=False),
+    Column("blob_store", Word, nullable=False),
+    Column("routing_rule", Word),
+    Column("settings", Document, nullable=False),
+    Column("invalidated", Moment),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+
+routing_rule = Table(
+    "routing_rule",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("description", Word, nullable=False),
+    Column("mode", Word, nullable=False),
+    Column("matchers", Document, nullable=False),
+)
+
+blob_store = Table(
+    "blob_store",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("type", Word, nullable=False),
+    Column("settings", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+)
+
+blob = Table(
+    "blob",
+    metadata,
+    _identity(),
+    Column("blob_store", Word, ForeignKey("blob_store.name"), nullable=False),
+    Column("key", Word, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Word, nullable=False),
+    Column("sha1", Word, nullable=False),
+    Column("md5", Word, nullable=False),
+    Column("sha512", Word, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("touched", Moment, nullable=False),
+    UniqueConstraint("blob_store", "sha256"),
+    UniqueConstraint("blob_store", "key"),
+    Index(None, "sha256"),
+)
+
+component = Table(
+    "component",
+    metadata,
+    _identity(),
+    _repository(),
+    Column("namespace", Word, nullable=False),
+    Column("name", Word, nullable=False),
+    Column("version", Word, nullable=False),
+    Column("version_order", Word, nullable=False),
+    Column("prerelease", Boolean, nullable=False),
+    Column("attributes", Document, nullable=False),
+    Column("published", Moment),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    UniqueConstraint("repository_id", "namespace", "name", "version"),
+    Index(None, "repository_id", "name"),
+)
+
+asset = Table(
+    "asset",
+    metadata,
+    _identity(),
+    _repository(),
+    Column("component_id", Identity, ForeignKey("component.id")),
+    Column("path", Word, nullable=False),
+    Column("blob_id", Identity, ForeignKey("blob.id"), nullable=False),
+    Column("content_type", Word, nullable=False),
+    Column("attributes", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    Column("uploader", Word, nullable=False),
+    Column("uploader_ip", Word, nullable=False),
+    Column("downloads", BigInteger, nullable=False),
+    Column("last_downloaded", Moment),
+    Column("verified", Moment),
+    Column("origin", Word, nullable=False),
+    Column("etag", Word, nullable=False),
+    Column("last_modified", Word, nullable=False),
+    UniqueConstraint("repository_id", "path"),
+    Index(None, "component_id"),
+    Index(None, "blob_id"),
+)
+
+reference = Table(
+    "reference",
+    metadata,
+    Column("asset_id", Identity, ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Word, primary_key=True),
+    _repository(),
+    Index(None, "repository_id", "path"),
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("repository_id", Identity, ForeignKey("repository.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Word, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("changed", Moment, nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    _identity(),
+    Column("kind", Word, nullable=False),
+    Column("repository", Word, nullable=False),
+    Column("details", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("subscriber", Word, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("owner", Word, nullable=False),
+    Column("expires", Moment, nullable=False),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("key", Word, primary_key=True),
+    Column("value", Document, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("user_id", Word, primary_key=True),
+    Column("source", Word, primary_key=True),
+    Column("first_name", Word, nullable=False),
+    Column("last_name", Word, nullable=False),
+    Column("email", Word, nullable=False),
+    Column("status", Word, nullable=False),
+    Column("password_hash", Word, nullable=False),
+    Column("roles", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+
+role = Table(
+    "role",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("name", Word, nullable=False),
+    Column("description", Word, nullable=False),
+    Column("read_only", Boolean, nullable=False),
+    Column("privileges", Document, nullable=False),
+    Column("roles", Document, nullable=False),
+)
+
+privilege = Table(
+    "privilege",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("type", Word, nullable=False),
+    Column("description", Word, nullable=False),
+    Column("read_only", Boolean, nullable=False),
+    Column("properties", Document, nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    _identity(),
+    Column("user_id", Word, nullable=False),
+    Column("source", Word, nullable=False),
+    Column("name", Word, nullable=False),
+    Column("kind", Word, nullable=False),
+    Column("sha256", Word, nullable=False, unique=True),
+    Column("scopes", Document, nullable=False),
+    Column("repositories", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("expires", Moment),
+    Column("last_used", Moment),
+    UniqueConstraint("user_id", "source", "name"),
+)

@@ -1,0 +1,20 @@
+"""Server-wide settings that an administrator changes at run time: one JSON value under each key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from pakhus.database.tables import setting
+from pakhus.database.transaction import Transaction
+
+
+def get(tx: Transaction, key: str) -> Any:
+    return tx.value(select(setting.c.value).where(setting.c.key == key))
+
+
+def put(tx: Transaction, key: str, value: Any) -> None:
+    tx.configures = True
+    if not tx.execute(update(setting).where(setting.c.key == key).values(value=value)).rowcount:
+        tx.execute(insert(setting).values(key=key, value=value))

@@ -1,0 +1,98 @@
+"""All repositories and formats of this server, in memory; read again when the configuration's generation moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pakhus.database import repositories
+from pakhus.database.repositories import StoreRow, described
+from pakhus.database.transaction import Database, Transaction
+from pakhus.database.vault import Vault
+from pakhus.domain.errors import Invalid, RepositoryNotFound
+from pakhus.domain.repository import Repository, RoutingRule
+from pakhus.kit.context import Settings
+from pakhus.kit.format import Format
+
+
+class Catalog:
+    """Repositories by name (as written, and ignoring case), formats by name, blob stores and routing rules."""
+
+    def __init__(self, database: Database, vault: Vault, formats: Iterable[Format]) -> None:
+        self._database = database
+        self._vault = vault
+        self.formats: Mapping[str, Format] = {format.name: format for format in formats}
+        self._generation = -1
+        self._repositories: dict[str, Repository] = {}
+        self._options: dict[int, Settings] = {}
+        self._rules: dict[str, RoutingRule] = {}
+        self._stores: dict[str, StoreRow] = {}
+
+    async def refresh(self) -> None:
+        """Follow the configuration. Costs a look at a counter while nothing has changed."""
+        generation = self._database.generation.configuration
+        if generation == self._generation:
+            return
+        loaded, rules, stores = await self._database.read(_load)
+        self._repositories = {each.name: self._opened(each) for each in loaded if each.format in self.formats}
+        self._options = {each.id: self._validated(each) for each in self._repositories.values()}
+        self._rules = {rule.name: rule for rule in rules}
+        self._stores = {store.name: store for store in stores}
+        self._generation = generation
+
+    def find(self, name: str) -> Repository | None:
+        return self._repositories.get(name)
+
+    def get(self, name: str) -> Repository:
+        found = self._repositories.get(name)
+        if found is None:
+            raise RepositoryNotFound("Repository not found")
+        return found
+
+    def named(self, name: str) -> Repository | None:
+        """The repository with this name in any case."""
+        wanted = name.lower()
+        return next((each for each in self._repositories.values() if each.name.lower() == wanted), None)
+
+    def everything(self) -> list[Repository]:
+        return list(self._repositories.values())
+
+    def format(self, repository: Repository) -> Format:
+        return self.formats[repository.format]
+
+    def options(self, repository: Repository) -> Settings:
+        """The format's own settings of a repository."""
+        return self._options[repository.id]
+
+    @property
+    def rules(self) -> Mapping[str, RoutingRule]:
+        return self._rules
+
+    @property
+    def stores(self) -> Mapping[str, StoreRow]:
+        return self._stores
+
+    def groups_of(self, name: str) -> list[Repository]:
+        """The groups that name this repository as a member."""
+        return [each for each in self._repositories.values() if name in each.members]
+
+    def _opened(self, sealed: Repository) -> Repository:
+        return described(
+            sealed.name,
+            sealed.format,
+            sealed.type,
+            self._vault.open(sealed.settings),
+            id=sealed.id,
+            rule=sealed.routing_rule,
+            invalidated=sealed.invalidated,
+        )
+
+    def _validated(self, repository: Repository) -> Settings:
+        model = self.formats[repository.format].options(repository.type)
+        try:
+            return model.model_validate(repository.settings)
+        except ValueError as error:
+            raise Invalid(f"settings of repository {repository.name} are not valid: {error}") from error
+
+
+def _load(tx: Transaction) -> tuple[list[Repository], list[RoutingRule], list[StoreRow]]:
+    return repositories.everything(tx), repositories.routing_rules(tx), repositories.blob_stores(tx)

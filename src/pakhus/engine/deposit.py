@@ -1,0 +1,249 @@
+"""The one way in: whatever enters, changes or leaves a hosted repository does so here, in one transaction.
+
+Permission, write policy, references and digests are checked for every change, whichever protocol brought it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pakhus.database import assets, components, revisions
+from pakhus.database.components import Version
+from pakhus.database.transaction import Database, Transaction
+from pakhus.domain import events
+from pakhus.domain.content import Asset, Coordinates
+from pakhus.domain.errors import (
+    AssetNotFound,
+    BadPath,
+    ComponentNotFound,
+    Forbidden,
+    MissingReference,
+    Offline,
+    PolicyViolation,
+    TooLarge,
+)
+from pakhus.domain.policies import delete_refusal, write_refusal
+from pakhus.domain.repository import Repository
+from pakhus.domain.security import Actor, Permission, may
+from pakhus.engine import content_types
+from pakhus.engine.keeping import BlobVanished, Safe, make_safe
+from pakhus.engine.stores import Stores
+from pakhus.kit import context as kit
+from pakhus.kit.context import Annotation, Change, Deposit, Removal
+from pakhus.kit.format import Format
+from pakhus.kit.paths import flaw
+from pakhus.storage.store import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where changes go, and in whose name."""
+
+    repository: Repository
+    format: Format
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A deposit whose bytes are safe."""
+
+    deposit: Deposit
+    safe: Safe
+
+
+class Depositor:
+    """Receives bodies and applies changes."""
+
+    def __init__(self, database: Database, stores: Stores, *, max_body: int | None = None) -> None:
+        self._database = database
+        self._stores = stores
+        self._max_body = max_body
+
+    async def receive(self, repository: Repository, chunks: AsyncIterable[bytes], *, limit: int | None = None) -> Draft:
+        """A body on disk, hashed. Nothing is kept of one that is cut off or too large."""
+        bound = min((each for each in (limit, self._max_body) if each is not None), default=None)
+        draft = await self._stores.get(repository.blob_store).begin()
+        try:
+            async for chunk in chunks:
+                await draft.write(chunk)
+                if bound is not None and draft.size > bound:
+                    raise TooLarge(f"the body is larger than {bound} bytes")
+            await draft.finish()
+        except BaseException:
+            await draft.cancel()
+            raise
+        return draft
+
+    async def apply(self, place: Place, changes: Sequence[Change]) -> None:
+        """All changes, or none. Drafts among them are used up either way."""
+        if not place.repository.online:
+            raise Offline("Repository offline")
+        async with AsyncExitStack() as stack:
+            drafts = await self._drafts(place.repository, changes, stack)
+            for deposit, draft in drafts:
+                await asyncio.to_thread(_check_body, place, deposit, draft)
+            await self._database.read(_precheck, place, changes)
+            store = self._stores.get(place.repository.blob_store)
+            ready = [_Ready(deposit, await make_safe(self._database, store, draft)) for deposit, draft in drafts]
+            try:
+                await self._database.write(_apply, place, changes, ready)
+            except BlobVanished:
+                for each in ready:
+                    await each.safe.insist()
+                await self._database.write(_apply, place, changes, ready)
+            for each in ready:
+                await each.safe.done()
+
+    async def _drafts(
+        self, repository: Repository, changes: Sequence[Change], stack: AsyncExitStack
+    ) -> list[tuple[Deposit, Draft]]:
+        """The draft of each deposit; all are cancelled in the end, which spares those that were committed."""
+        found: list[tuple[Deposit, Draft]] = []
+        for change in changes:
+            if isinstance(change, Deposit) and not isinstance(change.body, bytes):
+                stack.push_async_callback(cast(Draft, change.body).cancel)
+        for change in changes:
+            if not isinstance(change, Deposit):
+                continue
+            if isinstance(change.body, bytes):
+                draft = await self.receive(repository, _once(change.body))
+                stack.push_async_callback(draft.cancel)
+            else:
+                draft = cast(Draft, change.body)
+            found.append((change, draft))
+        return found
+
+
+async def _once(body: bytes) -> Any:
+    yield body
+
+
+def _check_body(place: Place, deposit: Deposit, draft: kit.Draft) -> None:
+    if problem := flaw(deposit.path):
+        raise BadPath(f"{problem}: {deposit.path[:200]}")
+    if place.repository.strict_content_type:
+        with draft.open() as body:
+            content_types.check(deposit.path, body)
+
+
+def _precheck(tx: Transaction, place: Place, changes: Sequence[Change]) -> None:
+    """Refuse before bytes are made durable what the transaction would refuse anyway."""
+    for change in changes:
+        if isinstance(change, Deposit):
+            known = assets.by_path(tx, place.repository.id, place.repository.name, change.path)
+            _admit(place, change, known)
+
+
+def _apply(tx: Transaction, place: Place, changes: Sequence[Change], ready: Sequence[_Ready]) -> None:
+    safe = {id(each.deposit): each.safe for each in ready}
+    depositing = {change.path for change in changes if isinstance(change, Deposit)}
+    changed: set[Coordinates] = set()
+    for change in changes:
+        if isinstance(change, Deposit):
+            _check_references(tx, place, change, depositing)
+            changed |= _store(tx, place, change, safe[id(change)])
+        elif isinstance(change, Annotation):
+            changed.add(change.coordinates)
+            _annotate(tx, place, change)
+        else:
+            changed |= _remove(tx, place, change)
+    revisions.bump(tx, place.repository.id, changed)
+
+
+def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[Coordinates]:
+    repository, coordinates = place.repository, deposit.coordinates
+    known = assets.by_path(tx, repository.id, repository.name, deposit.path)
+    _admit(place, deposit, known)
+    component_id = None
+    if coordinates is not None:
+        version = Version(place.format.prerelease(coordinates.version), deposit.facts.published)
+        component_id = components.put(tx, repository.id, coordinates, deposit.facts.component, version)
+    entry = assets.Entry(
+        path=deposit.path,
+        blob_id=safe.row(tx).id,
+        content_type=deposit.content_type or "application/octet-stream",
+        coordinates=coordinates,
+        attributes=deposit.facts.asset,
+        references=deposit.references,
+        uploader=place.actor.user,
+        uploader_ip=place.actor.address,
+    )
+    assets.put(tx, repository.id, repository.name, entry, component_id)
+    changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
+    if known is not None and known.component_id is not None and known.component_id != component_id:
+        components.prune(tx, known.component_id)
+    return changed
+
+
+def _admit(place: Place, deposit: Deposit, known: Asset | None) -> None:
+    action = Permission.ADD if known is None else Permission.EDIT
+    require(place, action, deposit.path)
+    refusal = write_refusal(place.repository, deposit.path, exists=known is not None, rewritable=deposit.rewritable)
+    if refusal is not None:
+        raise PolicyViolation(refusal)
+
+
+def _check_references(tx: Transaction, place: Place, deposit: Deposit, depositing: set[str]) -> None:
+    wanted = [path for path in deposit.references if path not in depositing]
+    if not wanted:
+        return
+    missing = set(wanted) - assets.present(tx, place.repository.id, wanted)
+    if missing:
+        raise MissingReference(f"{deposit.path} refers to what is not here: {', '.join(sorted(missing))}")
+
+
+def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
+    repository, coordinates = place.repository, change.coordinates
+    require(place, Permission.EDIT if coordinates.version else Permission.ADD, coordinates.name)
+    known = components.attributes_of(tx, repository.id, coordinates)
+    version = Version(place.format.prerelease(coordinates.version))
+    components.annotate(tx, repository.id, coordinates, change.update(known), version)
+    tx.record(
+        events.COMPONENT_ANNOTATED,
+        repository.name,
+        namespace=coordinates.namespace,
+        name=coordinates.name,
+        version=coordinates.version,
+    )
+
+
+def _remove(tx: Transaction, place: Place, change: Removal) -> set[Coordinates]:
+    found, emptied = _removed(tx, place, change)
+    for asset in found:
+        require(place, Permission.DELETE, asset.path)
+        if refusal := delete_refusal(place.repository, asset.path):
+            raise PolicyViolation(refusal)
+        assets.remove(tx, place.repository.name, asset)
+    for component_id in emptied:
+        components.prune(tx, component_id)
+    gone = {asset.coordinates for asset in found if asset.coordinates is not None}
+    return gone if change.coordinates is None else gone | {change.coordinates}
+
+
+def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[Asset], set[int]]:
+    """The assets that go, and the components that may be empty then."""
+    repository = place.repository
+    if change.path is not None:
+        asset = assets.by_path(tx, repository.id, repository.name, change.path)
+        if asset is None:
+            raise AssetNotFound(f"{change.path} is not in {repository.name}")
+        return [asset], set() if asset.component_id is None else {asset.component_id}
+    assert change.coordinates is not None
+    found = components.exactly(tx, repository.id, repository.name, change.coordinates)
+    if found is None:
+        name = f"{change.coordinates.name} {change.coordinates.version}"
+        raise ComponentNotFound(f"{name} is not in {repository.name}")
+    require(place, Permission.DELETE, change.coordinates.name)
+    return found.assets, {found.id}
+
+
+def require(place: Place, action: Permission, path: str) -> None:
+    """Raise `Forbidden` unless the actor may."""
+    decision = may(place.actor, action, place.repository, path)
+    if not decision.allowed:
+        raise Forbidden(decision.reason)

@@ -1,0 +1,93 @@
+"""Disk space that comes back: abandoned drafts, blobs that no asset uses, files that no row knows.
+
+Coordination: leader, taken for each run. Every step is idempotent, and a grace period keeps it away from whatever is
+being written: rows go before files, and a file goes only when it is older than the grace and no row knows it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from pakhus.database import blobs, leases
+from pakhus.database.transaction import Database
+from pakhus.engine.stores import Stores
+from pakhus.storage.store import BlobStore
+
+log = structlog.get_logger()
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a run freed."""
+
+    drafts: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    strays: int = 0
+
+
+class Sweep:
+    def __init__(self, database: Database, stores: Stores) -> None:
+        self._database = database
+        self._stores = stores
+        self._owner = secrets.token_hex(8)
+
+    async def run(self, *, grace: timedelta) -> Swept:
+        """One run over all blob stores; nothing younger than `grace` is touched."""
+        if not await self._database.write(leases.take, "sweep", self._owner, 3600):
+            return Swept()
+        try:
+            total = Swept()
+            for store in self._stores.everything():
+                total = _sum(total, await self._store(store, grace))
+            log.info("swept", drafts=total.drafts, blobs=total.blobs, bytes=total.bytes, strays=total.strays)
+            return total
+        finally:
+            await self._database.write(leases.release, "sweep", self._owner)
+
+    async def _store(self, store: BlobStore, grace: timedelta) -> Swept:
+        drafts = await store.sweep_drafts(grace.total_seconds())
+        freed, size = await self._unused(store, datetime.now(UTC) - grace)
+        return Swept(drafts, freed, size, await self._strays(store, time.time() - grace.total_seconds()))
+
+    async def _unused(self, store: BlobStore, before: datetime) -> tuple[int, int]:
+        freed = size = 0
+        while released := await self._database.write(blobs.release_unused, store.name, before=before, limit=PAGE):
+            for blob in released:
+                await store.delete(blob.key)
+                freed, size = freed + 1, size + blob.size
+        return freed, size
+
+    async def _strays(self, store: BlobStore, before: float) -> int:
+        """Files without a row: a process died between blob and commit."""
+        strays = 0
+        async for page in _paged(store, before):
+            known = await self._database.read(blobs.known_keys, store.name, page)
+            for key in page:
+                if key not in known:
+                    await store.delete(key)
+                    strays += 1
+        return strays
+
+
+async def _paged(store: BlobStore, before: float) -> AsyncIterator[list[str]]:
+    page: list[str] = []
+    async for key, written in store.keys():
+        if written < before:
+            page.append(key)
+        if len(page) >= PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _sum(a: Swept, b: Swept) -> Swept:
+    return Swept(a.drafts + b.drafts, a.blobs + b.blobs, a.bytes + b.bytes, a.strays + b.strays)

@@ -1,0 +1,129 @@
+"""One HTTP request and its answer, as the gateway sees them: headers, body, base URL, client address."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from pakhus.domain.errors import BadPath, Invalid
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Gone(Invalid):
+    """The client went away before its body was whole."""
+
+
+class Exchange:
+    """A request. Header names are lower case; the last of equal names wins, `x-forwarded-*` only from known proxies."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.method: str = scope["method"]
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.consumed = False
+
+    @property
+    def target(self) -> str:
+        """The path as it came, still percent-encoded."""
+        raw: bytes = self.scope.get("raw_path") or self.scope["path"].encode()
+        return raw.partition(b"?")[0].decode("ascii", "replace")
+
+    @property
+    def query(self) -> dict[str, str]:
+        text = self.scope["query_string"].decode("latin-1")
+        return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+
+    @property
+    def size(self) -> int | None:
+        length = self.headers.get("content-length")
+        return int(length) if length is not None and length.isdigit() else None
+
+    @property
+    def request_id(self) -> str:
+        return str(self.scope.get("state", {}).get("request_id", ""))
+
+    def note(self, **fields: Any) -> None:
+        """Fields for the one log line of this request."""
+        self.scope.setdefault("state", {}).setdefault("log", {}).update(fields)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The request's body as it arrives. Raises `Gone` when it is cut."""
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Gone("the connection was closed before the body was complete")
+            if chunk := message.get("body", b""):
+                yield chunk
+            if not message.get("more_body", False):
+                self.consumed = True
+                return
+
+
+def decoded(path: str) -> str:
+    """A percent-encoded path, decoded once and for all."""
+    try:
+        return unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadPath("the path is not UTF-8") from error
+
+
+class Origins:
+    """Where a request came from and how it was addressed; proxies are believed only when they are configured."""
+
+    def __init__(self, base_url: str, trusted: Sequence[str]) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._trusted: list[Network] = [ipaddress.ip_network(each, strict=False) for each in trusted]
+
+    def address(self, exchange: Exchange) -> str:
+        """The client's address: the last hop of X-Forwarded-For that is not a proxy of ours."""
+        peer = exchange.scope.get("client")
+        address = peer[0] if peer else ""
+        if not self._trusts(address):
+            return address
+        for hop in reversed(exchange.headers.get("x-forwarded-for", "").split(",")):
+            if hop.strip() and not self._trusts(address := hop.strip()):
+                return address
+        return address
+
+    def base_url(self, exchange: Exchange) -> str:
+        """The URL of the server as the client addressed it, without a trailing slash."""
+        if self._base_url:
+            return self._base_url
+        scheme = exchange.scope["scheme"]
+        host = exchange.headers.get("host", "")
+        peer = exchange.scope.get("client")
+        prefix = ""
+        if peer and self._trusts(peer[0]):
+            scheme = str(exchange.headers.get("x-forwarded-proto", scheme)).split(",")[0].strip()
+            host = exchange.headers.get("x-forwarded-host", host).split(",")[0].strip()
+            host = _with_port(host, exchange.headers.get("x-forwarded-port", "").split(",")[0].strip(), scheme)
+            prefix = exchange.headers.get("x-forwarded-prefix", "").rstrip("/")
+        if not host:
+            server = exchange.scope.get("server") or ("localhost", None)
+            host = f"{server[0]}:{server[1]}" if server[1] else str(server[0])
+        if scheme not in ("http", "https") or any(c in host for c in "/\\@?# \t<>\"'"):
+            raise Invalid("malformed Host or X-Forwarded-Proto")
+        return f"{scheme}://{host}{prefix}"
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)
+
+
+def _with_port(host: str, port: str, scheme: str) -> str:
+    default = {"http": "80", "https": "443"}.get(scheme)
+    if not port.isdigit() or port == default or ":" in host.rpartition("]")[2]:
+        return host
+    return f"{host}:{port}"

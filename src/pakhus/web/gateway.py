@@ -1,0 +1,194 @@
+"""The front door: URLs of repositories go to the engine, everything else falls through to the REST application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pakhus.domain.errors import (
+    BadPath,
+    Forbidden,
+    NotFound,
+    PakhusError,
+    RepositoryNotFound,
+    TooLarge,
+    Unauthenticated,
+)
+from pakhus.domain.repository import Repository
+from pakhus.engine.content import Engine, Request
+from pakhus.engine.downloads import Downloads
+from pakhus.engine.found import Found
+from pakhus.kit.context import Reply
+from pakhus.kit.format import Format
+from pakhus.kit.paths import flaw, quoted, template
+from pakhus.web import problems
+from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send, decoded
+from pakhus.web.identify import Accounts, identify
+from pakhus.web.respond import send_found, send_reply
+
+PREFIX = "/repository/"
+DRAINED_BYTES = 64 << 20
+
+
+class Folders(Protocol):
+    """Answers GETs of folders."""
+
+    async def __call__(self, request: Request) -> Found | Reply | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a URL means: a path in a repository, and how links are written back in the client's terms."""
+
+    repository: str
+    path: str
+    link: Callable[[str], str]
+
+
+class Gateway:
+    def __init__(
+        self,
+        engine: Engine,
+        accounts: Accounts,
+        downloads: Downloads,
+        origins: Origins,
+        folders: Folders,
+        rest: App,
+        *,
+        max_body: int | None = None,
+        write_timeout: float | None = None,
+    ) -> None:
+        self._engine = engine
+        self._accounts = accounts
+        self._downloads = downloads
+        self._origins = origins
+        self._folders = folders
+        self._rest = rest
+        self._max_body = max_body
+        self._write_timeout = write_timeout
+        self._mounts = [
+            (template(mount.outside), mount) for format in engine.catalog.formats.values() for mount in format.mounts
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send)
+        if not exchange.target.startswith(PREFIX) and not self._mounted(exchange):
+            await self._rest(scope, receive, send)
+            return
+        await self._answer(exchange)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        format: Format | None = None
+        started = False
+        try:
+            await self._engine.catalog.refresh()
+            address = self._address(exchange)
+            repository = self._engine.catalog.get(address.repository)
+            format = self._engine.catalog.format(repository)
+            exchange.note(repository=repository.name, format=repository.format)
+            answer = await self._handle(exchange, repository, format, address)
+            started = True
+            if isinstance(answer, Reply):
+                await send_reply(exchange, answer)
+            else:
+                await send_found(exchange, answer, count=self._downloads.count, write_timeout=self._write_timeout)
+        except Gone:
+            exchange.note(outcome="client_gone")
+        except PakhusError as error:
+            exchange.note(outcome="refused", reason=error.message)
+            await send_reply(exchange, self._closing(exchange, problems.reply_for(error, format)))
+        except Exception as error:
+            if started:
+                raise
+            exchange.note(outcome="incident")
+            await send_reply(exchange, self._closing(exchange, problems.incident(error)))
+
+    async def _handle(
+        self, exchange: Exchange, repository: Repository, format: Format, address: Address
+    ) -> Found | Reply:
+        actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
+        exchange.note(actor=actor.user)
+        self._check_size(exchange)
+        path = format.canonical(address.path)
+        request = Request(
+            repository=repository,
+            method=exchange.method,
+            path=path,
+            query=exchange.query,
+            headers=exchange.headers,
+            body=exchange.body(),
+            size=exchange.size,
+            actor=actor,
+            link=address.link,
+        )
+        try:
+            return await self._found(request, format)
+        except Forbidden as error:
+            if actor.anonymous:
+                raise Unauthenticated(f"authentication is required: {error.message}") from error
+            raise
+
+    async def _found(self, request: Request, format: Format) -> Found | Reply:
+        folder = request.method in ("GET", "HEAD") and (not request.path or request.path.endswith("/"))
+        if folder and format.lists_folders and (listing := await self._folders(request)) is not None:
+            return listing
+        try:
+            return await self._engine.handle(request)
+        except NotFound:
+            if folder and not format.lists_folders and (listing := await self._folders(request)) is not None:
+                return listing
+            raise
+
+    def _check_size(self, exchange: Exchange) -> None:
+        if self._max_body is not None and (exchange.size or 0) > self._max_body:
+            raise TooLarge(f"the body is larger than {self._max_body} bytes")
+
+    # -- addresses -------------------------------------------------------------------------------------------------
+
+    def _mounted(self, exchange: Exchange) -> bool:
+        return any(pattern.match(exchange.target) is not None for pattern, _ in self._mounts)
+
+    def _address(self, exchange: Exchange) -> Address:
+        base = self._origins.base_url(exchange)
+        if not exchange.target.startswith(PREFIX):
+            return self._mount_address(exchange, base)
+        name, slash, rest = exchange.target[len(PREFIX) :].partition("/")
+        if not slash:
+            raise BadPath(f"the URL of a repository ends with a slash: {PREFIX}{decoded(name)}/")
+        name, path = decoded(name), _checked(rest)
+        return Address(name, path, lambda inner: f"{base}{PREFIX}{name}/{quoted(inner)}")
+
+    def _mount_address(self, exchange: Exchange, base: str) -> Address:
+        target = _checked(exchange.target.lstrip("/"))
+        for pattern, mount in self._mounts:
+            params = pattern.match("/" + target)
+            if params is None or "repository" not in params:
+                continue
+            outside = mount.outside.replace("{repository}", params["repository"])
+            prefix, inner = outside.partition("{rest")[0], mount.inside.partition("{rest")[0]
+            inside = mount.inside.replace("{rest}", params.get("rest", ""))
+
+            def link(path: str, prefix: str = prefix, inner: str = inner, name: str = params["repository"]) -> str:
+                if inner and path.startswith(inner):
+                    return f"{base}{prefix}{quoted(path[len(inner) :])}"
+                return f"{base}{PREFIX}{name}/{quoted(path)}"
+
+            return Address(params["repository"], inside, link)
+        raise RepositoryNotFound("Repository not found")
+
+    def _closing(self, exchange: Exchange, reply: Reply) -> Reply:
+        """A refusal does not wait for a large body that nobody will read."""
+        if exchange.consumed or (exchange.size or 0) <= DRAINED_BYTES:
+            return reply
+        return Reply(reply.status, reply.body, {**reply.headers, "connection": "close"})
+
+
+def _checked(encoded: str) -> str:
+    path = decoded(encoded)
+    if problem := flaw(path):
+        raise BadPath(problem)
+    return path

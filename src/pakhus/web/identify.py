@@ -1,0 +1,58 @@
+"""Credentials → actor: whatever way a client of a format has to say who it is."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Protocol
+
+from pakhus.domain.errors import Unauthenticated
+from pakhus.domain.security import Actor
+from pakhus.kit.format import BASIC, BEARER, Credential
+from pakhus.web.exchange import Exchange
+
+
+class Accounts(Protocol):
+    """What the gateway asks of the security services. All raise `Unauthenticated` for wrong credentials."""
+
+    async def anonymous(self, address: str) -> Actor:
+        """The actor of a request without credentials; without any rights where anonymous access is off."""
+        ...
+
+    async def by_password(self, username: str, password: str, address: str) -> Actor:
+        """A user's password, or a token in its place."""
+        ...
+
+    async def by_token(self, token: str, address: str) -> Actor: ...
+
+
+async def identify(
+    exchange: Exchange, accounts: Accounts, address: str, credentials: Sequence[Credential] = (BASIC, BEARER)
+) -> Actor:
+    """The actor of a request."""
+    for credential in credentials:
+        value = exchange.headers.get(credential.header, "").strip()
+        if not value:
+            continue
+        if credential.scheme in ("raw", "header") and " " not in value:
+            return await accounts.by_token(value, address)
+        scheme, _, rest = value.partition(" ")
+        if credential.scheme == "basic" and scheme.lower() == "basic":
+            return await _basic(accounts, rest.strip(), address)
+        if credential.scheme == "bearer" and scheme.lower() in ("bearer", "token"):
+            return await accounts.by_token(rest.strip(), address)
+    if exchange.headers.get("authorization"):
+        raise Unauthenticated("these credentials are of a kind that is not accepted here")
+    return await accounts.anonymous(address)
+
+
+async def _basic(accounts: Accounts, encoded: str, address: str) -> Actor:
+    try:
+        text = base64.b64decode(encoded, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthenticated("malformed Basic credentials") from error
+    username, colon, password = text.partition(":")
+    if not colon:
+        raise Unauthenticated("malformed Basic credentials")
+    return await accounts.by_password(username, password, address)

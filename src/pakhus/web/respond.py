@@ -1,0 +1,214 @@
+"""Content → HTTP: HEAD, ranges and conditions once, for every format and every repository type (RFC 9110)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+import structlog
+
+from pakhus.domain.errors import PakhusError, PreconditionFailed
+from pakhus.engine.found import Found
+from pakhus.kit.context import Reply
+from pakhus.web.exchange import Exchange
+
+log = structlog.get_logger()
+HTML_LIKE = ("text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml")
+SANDBOX = "sandbox allow-forms allow-modals allow-popups allow-presentation allow-scripts allow-top-navigation"
+WATCHED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A satisfiable byte range: `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+
+class Unsatisfiable(PakhusError):
+    status = 416
+
+
+async def send_reply(exchange: Exchange, reply: Reply) -> None:
+    headers = dict(reply.headers)
+    body = b"" if exchange.method == "HEAD" else reply.body
+    if reply.status not in (204, 304) and "content-length" not in headers:
+        headers["content-length"] = str(len(reply.body))
+    await _start(exchange, reply.status, headers)
+    await exchange.send({"type": "http.response.body", "body": body})
+
+
+async def send_found(
+    exchange: Exchange, found: Found, *, count: Callable[[int], None], write_timeout: float | None
+) -> None:
+    """Send what was found, or what the request's conditions and range leave of it."""
+    headers = _headers(found)
+    if not _unmodified(exchange.headers, found):
+        raise PreconditionFailed("the content is not what the request's precondition asks for")
+    if _known_to_client(exchange.headers, found):
+        for name in ("content-type", "content-length", "content-disposition"):
+            headers.pop(name, None)
+        await _start(exchange, 304, headers)
+        await exchange.send({"type": "http.response.body", "body": b""})
+        return
+    size = found.body.size
+    span = None if size is None else _span(exchange, found, size)
+    if span is not None:
+        headers["content-range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
+        headers["content-length"] = str(span.stop - span.start)
+    await _start(exchange, 200 if span is None else 206, headers)
+    if exchange.method == "HEAD":
+        await exchange.send({"type": "http.response.body", "body": b""})
+        return
+    whole = await _stream(exchange, found, span, write_timeout)
+    if whole and found.asset is not None and (span is None or span.stop == size):
+        count(found.asset.id)
+
+
+async def _start(exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+    raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await exchange.send({"type": "http.response.start", "status": status, "headers": raw})
+
+
+def _headers(found: Found) -> dict[str, str]:
+    headers = {"content-type": found.content_type, "x-content-type-options": "nosniff"}
+    if found.body.size is not None:
+        headers["content-length"] = str(found.body.size)
+        headers["accept-ranges"] = "bytes"
+    if found.etag:
+        headers["etag"] = found.etag
+    if found.modified is not None:
+        headers["last-modified"] = http_date(found.modified)
+    if found.vary:
+        headers["vary"] = found.vary
+    if found.content_type.partition(";")[0].strip().lower() in HTML_LIKE:
+        headers["content-security-policy"] = SANDBOX
+    headers.update(found.headers)
+    return headers
+
+
+def http_date(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
+
+
+# -- conditions (RFC 9110, section 13) -----------------------------------------------------------------------------
+
+
+def _unmodified(headers: Mapping[str, str], found: Found) -> bool:
+    """If-Match and If-Unmodified-Since."""
+    if (wanted := headers.get("if-match")) is not None:
+        return wanted.strip() == "*" or _has_tag(wanted, found.etag, weak=False)
+    since = _moment(headers.get("if-unmodified-since"))
+    return since is None or found.modified is None or found.modified.replace(microsecond=0) <= since
+
+
+def _known_to_client(headers: Mapping[str, str], found: Found) -> bool:
+    """If-None-Match, and If-Modified-Since where the former is absent."""
+    if (known := headers.get("if-none-match")) is not None:
+        return known.strip() == "*" or _has_tag(known, found.etag, weak=True)
+    since = _moment(headers.get("if-modified-since"))
+    return since is not None and found.modified is not None and found.modified.replace(microsecond=0) <= since
+
+
+def _has_tag(listed: str, etag: str, *, weak: bool) -> bool:
+    if not etag:
+        return False
+    wanted = etag.removeprefix("W/") if weak else etag
+    tags = (each.strip() for each in listed.split(","))
+    return any((tag.removeprefix("W/") if weak else tag) == wanted for tag in tags)
+
+
+def _moment(date: str | None) -> datetime | None:
+    if not date:
+        return None
+    try:
+        parsed = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
+
+
+# -- ranges (RFC 9110, section 14) ---------------------------------------------------------------------------------
+
+
+def _span(exchange: Exchange, found: Found, size: int) -> Span | None:
+    wanted = exchange.headers.get("range")
+    if wanted is None or exchange.method not in ("GET", "HEAD") or not _range_still_holds(exchange.headers, found):
+        return None
+    return parse_range(wanted, size)
+
+
+def _range_still_holds(headers: Mapping[str, str], found: Found) -> bool:
+    condition = headers.get("if-range")
+    if condition is None:
+        return True
+    if condition.startswith(('"', "W/")):
+        return bool(found.etag) and not found.etag.startswith("W/") and condition.strip() == found.etag
+    since = _moment(condition)
+    return since is not None and found.modified is not None and found.modified.replace(microsecond=0) == since
+
+
+def parse_range(header: str, size: int) -> Span | None:
+    """One byte range; several, or something else, are answered with the whole. Raises `Unsatisfiable`."""
+    unit, _, ranges = header.partition("=")
+    if unit.strip().lower() != "bytes" or "," in ranges:
+        return None
+    first, dash, last = (part.strip() for part in ranges.partition("-"))
+    if not dash or not (first.isdigit() or (not first and last.isdigit())) or (last and not last.isdigit()):
+        return None
+    if not first:
+        start, stop = max(0, size - int(last)), size
+        if int(last) == 0:
+            raise Unsatisfiable(f"bytes */{size}")
+    else:
+        start, stop = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < int(first):
+            return None
+    if start >= size:
+        raise Unsatisfiable(f"bytes */{size}")
+    return Span(start, stop)
+
+
+# -- the body ------------------------------------------------------------------------------------------------------
+
+
+async def _stream(exchange: Exchange, found: Found, span: Span | None, write_timeout: float | None) -> bool:
+    """True when the last byte went out. A body that fails half-way breaks the connection: it must not look whole."""
+    start, stop = (0, None) if span is None else (span.start, span.stop)
+    watch = _watch(exchange) if found.body.size is None or found.body.size > WATCHED_BYTES else None
+    chunks = found.body.chunks(start, stop)
+    try:
+        async for chunk in chunks:
+            if watch is not None and watch.done():
+                return False
+            async with asyncio.timeout(write_timeout):
+                await exchange.send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except (PakhusError, TimeoutError) as error:
+        exchange.note(outcome="broken", reason=str(error))
+        return False
+    finally:
+        if watch is not None:
+            watch.cancel()
+        await _close(chunks)
+    await exchange.send({"type": "http.response.body", "body": b""})
+    return True
+
+
+def _watch(exchange: Exchange) -> asyncio.Task[None]:
+    """Done when the client is gone."""
+
+    async def gone() -> None:
+        while (await exchange.receive())["type"] != "http.disconnect":
+            pass
+
+    return asyncio.create_task(gone())
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()

