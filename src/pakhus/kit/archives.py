@@ -82,6 +82,7 @@ def read_tar(
     compressed streams are one archive. With `first_only` reading stops at the first found. Raises `BadPackage`.
     """
     found: dict[str, bytes] = {}
+    left = limits.total
     stream = _Tape(body, limits.total)
     for name, size in _tar_files(stream, limits.entries):
         if not wanted(name):
@@ -90,7 +91,8 @@ def read_tar(
         _check_name(name)
         if size > limits.member:
             raise BadPackage(f"{name} has {size} bytes; at most {limits.member} are read")
-        if sum(len(content) for other, content in found.items() if other != name) + size > limits.total:
+        left += len(found.pop(name, b"")) - size
+        if left < 0:
             raise BadPackage(f"the wanted files have more than {limits.total} bytes")
         found[name] = stream.read(size)
         if first_only:

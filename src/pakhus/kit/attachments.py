@@ -18,6 +18,7 @@ from pakhus.kit.documents import MAX_DEPTH, parse_json
 from pakhus.kit.parts import END, Begin, Keep, Parts, Piece, kept
 
 _STRUCTURE = re.compile(rb'["{}\[\],]')
+_DEEP = re.compile(rb'(?:[^"{}\[\]\\]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")++', re.DOTALL)
 _IN_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _ESCAPE = re.compile(rb"\\(?:u00([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _ESCAPES = {b"/": b"/", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -42,10 +43,13 @@ async def read_json_with_attachments(
             drafts[filename] = await draft_of(parts.payload())
         document = parse_json(bytes(scanner.rest))
         for filename in drafts:
+            # A member that stands twice is the last one to the parser, which then is not what was kept.
             try:
-                del document[attachments][filename]["data"]
-            except (KeyError, TypeError) as error:
-                raise Invalid(f"the document has a member of {attachments} twice") from error
+                emptied = document[attachments][filename].pop("data") == ""
+            except (KeyError, TypeError, AttributeError):
+                emptied = False
+            if not emptied:
+                raise Invalid(f"the document has a member of {attachments} twice")
     return document, drafts
 
 
@@ -76,6 +80,10 @@ class _Scanner:
             raise Invalid("malformed JSON: the document is truncated")
 
     def _structure(self, chunk: bytes, position: int) -> int:
+        if len(self._nesting) > len(self._path) and (deep := _DEEP.match(chunk, position)):
+            # Names do not matter so deep: whole strings are passed over at once.
+            self.rest += deep[0]
+            return deep.end()
         found = _STRUCTURE.search(chunk, position)
         end = found.end() if found else len(chunk)
         self.rest += chunk[position:end]

@@ -241,6 +241,15 @@ class Format:
     lists_folders: ClassVar[bool] = False
     """Does GET of a folder answer with its `index.html` or a listing?"""
 
+    def starters(self, upstream: str | None) -> Sequence[tuple[str, dict[str, Any]]]:
+        """The repositories that a new server has: (type, REST object). A proxy only where an upstream is known."""
+        members = [f"{self.name}-hosted"]
+        found: list[tuple[str, dict[str, Any]]] = [("hosted", {"name": members[0]})]
+        if upstream is not None:
+            members.append(f"{self.name}-proxy")
+            found.append(("proxy", {"name": members[1], "proxy": {"remoteUrl": upstream}}))
+        return [*found, ("group", {"name": f"{self.name}-group", "group": {"memberNames": members}})]
+
     def options(self, type: RepositoryType) -> type[Settings]:
         return self.settings.get(type, Settings)
 

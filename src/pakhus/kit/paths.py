@@ -1,5 +1,7 @@
 """Path templates: `{name}` is one segment, `{name:path}` any rest, `{name:regex}` what it says.
 
+A name that stands twice is the same text twice.
+
 One template both matches a request and writes a link, so that the two cannot drift apart.
 """
 
@@ -36,9 +38,12 @@ class Template:
 def template(text: str) -> Template:
     """The compiled form of a path template."""
     written, position = "", 0
+    names: set[str] = set()
     for m in _PLACEHOLDER.finditer(text):
-        inner = {"": "[^/]+", "path": ".+"}.get(m[2] or "", m[2])
-        written += re.escape(text[position : m.start()]) + f"(?P<{m[1]}>{inner})"
+        inner = {"": "[^/]+", "path": "(?s:.+)"}.get(m[2] or "", m[2])
+        group = f"(?P={m[1]})" if m[1] in names else f"(?P<{m[1]}>{inner})"
+        written += re.escape(text[position : m.start()]) + group
+        names.add(m[1])
         position = m.end()
     return Template(text, re.compile(written + re.escape(text[position:])))
 

@@ -171,6 +171,7 @@ def _trim(tokens: list[Key]) -> None:
 
 _DEBIAN = re.compile(r"(?:([0-9]+):)?([0-9A-Za-z][0-9A-Za-z.+~:-]*?)(?:-([0-9A-Za-z.+~]+))?")
 _DEBIAN_RUN = re.compile("([^0-9]*)([0-9]*)")
+_DEBIAN_END = ((0,), (0, ""))
 _TILDE_PRERELEASE = re.compile("~+(?:alpha|beta|a|b|rc|pre|preview|dev|snapshot|git|m)(?![a-z])", re.IGNORECASE)
 
 
@@ -187,7 +188,11 @@ def debian_prerelease(version: str) -> bool:
 
 
 def _debian_part(part: str) -> Key:
-    return tuple((_debian_text(text), _number(digits)) for text, digits in _DEBIAN_RUN.findall(part))
+    """Text and number by turns, up to nothing with zero, which is also what a missing number counts as."""
+    runs = [(_debian_text(text), _number(digits)) for text, digits in _DEBIAN_RUN.findall(part)]
+    while len(runs) > 1 and runs[-1] == _DEBIAN_END:
+        runs.pop()
+    return (*runs, _DEBIAN_END)
 
 
 def _debian_text(text: str) -> Key:

@@ -1,0 +1,221 @@
+"""Users, roles, privileges and tokens: rows to and from the domain's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+
+from pakhus.database.tables import account, privilege, role, token
+from pakhus.database.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. `status` is active, locked, disabled or changepassword."""
+
+    user_id: str
+    source: str = "default"
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    status: str = "active"
+    password_hash: str = ""
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    id: str
+    name: str
+    description: str = ""
+    read_only: bool = False
+    privileges: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PrivilegeRow:
+    """A privilege that an administrator made; the built-in ones follow from their names."""
+
+    name: str
+    type: str
+    description: str = ""
+    read_only: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """An API token. The token itself is not kept, only its SHA-256."""
+
+    user_id: str
+    source: str
+    name: str
+    kind: str
+    sha256: str
+    scopes: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    created: datetime | None = None
+    expires: datetime | None = None
+    last_used: datetime | None = None
+    id: int = 0
+
+
+def users(tx: Transaction) -> list[User]:
+    return [_user(row) for row in tx.rows(select(account).order_by(account.c.user_id))]
+
+
+def user(tx: Transaction, user_id: str, source: str = "default") -> User | None:
+    row = tx.one(select(account).where(account.c.user_id == user_id, account.c.source == source))
+    return None if row is None else _user(row)
+
+
+def put_user(tx: Transaction, changed: User) -> None:
+    """Insert the user, or change all that is known of it."""
+    tx.configures = True
+    values = {
+        "first_name": changed.first_name,
+        "last_name": changed.last_name,
+        "email": changed.email,
+        "status": changed.status,
+        "password_hash": changed.password_hash,
+        "roles": list(changed.roles),
+        "updated": tx.now,
+    }
+    where = (account.c.user_id == changed.user_id, account.c.source == changed.source)
+    if not tx.execute(update(account).where(*where).values(**values)).rowcount:
+        tx.execute(insert(account).values(user_id=changed.user_id, source=changed.source, created=tx.now, **values))
+
+
+def remove_user(tx: Transaction, user_id: str, source: str = "default") -> None:
+    """The user and its tokens."""
+    tx.configures = True
+    for table in (account, token):
+        tx.execute(delete(table).where(table.c.user_id == user_id, table.c.source == source))
+
+
+def roles(tx: Transaction) -> list[Role]:
+    return [_role(row) for row in tx.rows(select(role).order_by(role.c.id))]
+
+
+def put_role(tx: Transaction, changed: Role) -> None:
+    tx.configures = True
+    values = {
+        "name": changed.name,
+        "description": changed.description,
+        "read_only": changed.read_only,
+        "privileges": list(changed.privileges),
+        "roles": list(changed.roles),
+    }
+    if not tx.execute(update(role).where(role.c.id == changed.id).values(**values)).rowcount:
+        tx.execute(insert(role).values(id=changed.id, **values))
+
+
+def remove_role(tx: Transaction, role_id: str) -> None:
+    """The role, and its name wherever a user or a role has it."""
+    tx.configures = True
+    tx.execute(delete(role).where(role.c.id == role_id))
+    for each in users(tx):
+        if role_id in each.roles:
+            left = [name for name in each.roles if name != role_id]
+            where = (account.c.user_id == each.user_id, account.c.source == each.source)
+            tx.execute(update(account).where(*where).values(roles=left))
+    for other in roles(tx):
+        if role_id in other.roles:
+            left = [name for name in other.roles if name != role_id]
+            tx.execute(update(role).where(role.c.id == other.id).values(roles=left))
+
+
+def privileges(tx: Transaction) -> list[PrivilegeRow]:
+    return [
+        PrivilegeRow(row.name, row.type, row.description, row.read_only, row.properties)
+        for row in tx.rows(select(privilege).order_by(privilege.c.name))
+    ]
+
+
+def token_by_digest(tx: Transaction, sha256: str) -> TokenRow | None:
+    row = tx.one(select(token).where(token.c.sha256 == sha256))
+    return None if row is None else _token(row)
+
+
+def tokens_of(tx: Transaction, user_id: str, source: str = "default") -> list[TokenRow]:
+    statement = select(token).where(token.c.user_id == user_id, token.c.source == source)
+    return [_token(row) for row in tx.rows(statement.order_by(token.c.name))]
+
+
+def add_token(tx: Transaction, new: TokenRow) -> None:
+    """Raises `IntegrityError` where the user has one of this name."""
+    tx.execute(
+        insert(token).values(
+            user_id=new.user_id,
+            source=new.source,
+            name=new.name,
+            kind=new.kind,
+            sha256=new.sha256,
+            scopes=list(new.scopes),
+            repositories=list(new.repositories),
+            created=tx.now,
+            expires=new.expires,
+        )
+    )
+
+
+def remove_token(tx: Transaction, user_id: str, name: str, source: str = "default") -> bool:
+    tx.configures = True
+    where = (token.c.user_id == user_id, token.c.source == source, token.c.name == name)
+    return tx.execute(delete(token).where(*where)).rowcount > 0
+
+
+def remove_token_by_digest(tx: Transaction, sha256: str) -> bool:
+    tx.configures = True
+    return tx.execute(delete(token).where(token.c.sha256 == sha256)).rowcount > 0
+
+
+def used(tx: Transaction, moments: Mapping[int, datetime]) -> None:
+    """A batch of tokens that were used."""
+    tx.quiet = True
+    tx.execute(
+        update(token).where(token.c.id == bindparam("token")).values(last_used=bindparam("last")),
+        [{"token": key, "last": last} for key, last in moments.items()],
+    )
+
+
+def _user(row: Row[Any]) -> User:
+    return User(
+        row.user_id,
+        row.source,
+        row.first_name,
+        row.last_name,
+        row.email,
+        row.status,
+        row.password_hash,
+        tuple(row.roles),
+    )
+
+
+def _role(row: Row[Any]) -> Role:
+    return Role(row.id, row.name, row.description, row.read_only, tuple(row.privileges), tuple(row.roles))
+
+
+def _token(row: Row[Any]) -> TokenRow:
+    return TokenRow(
+        user_id=row.user_id,
+        source=row.source,
+        name=row.name,
+        kind=row.kind,
+        sha256=row.sha256,
+        scopes=_words(row.scopes),
+        repositories=_words(row.repositories),
+        created=row.created,
+        expires=row.expires,
+        last_used=row.last_used,
+        id=row.id,
+    )
+
+
+def _words(listed: Sequence[str]) -> tuple[str, ...]:
+    return tuple(listed)

@@ -1,0 +1,273 @@
+"""Repositories as an administrator sees them: created, changed and removed as the REST objects that Nexus speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from pakhus.database import repositories
+from pakhus.database.repositories import described
+from pakhus.database.transaction import Database, Transaction
+from pakhus.database.vault import Vault
+from pakhus.domain.errors import Invalid, RepositoryNotFound
+from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType, RoutingRule, WritePolicy
+from pakhus.engine.catalog import Catalog
+
+DUPLICATE = "Name is already used, must be unique (ignoring case)"
+Settings = Mapping[str, Any]
+
+
+class Repositories:
+    def __init__(self, database: Database, catalog: Catalog, vault: Vault) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._vault = vault
+
+    async def get(self, format: str, type: RepositoryType, name: str) -> Repository:
+        """The repository, if it is of this format and type."""
+        await self._catalog.refresh()
+        found = self._catalog.find(name)
+        if found is None or found.format != format or found.type is not type:
+            raise RepositoryNotFound("Repository not found")
+        return found
+
+    async def create(self, format: str, type: RepositoryType, body: Settings) -> Repository:
+        """A new repository from the object that the REST API takes. Raises `Invalid`."""
+        await self._catalog.refresh()
+        name = str(body.get("name") or "")
+        if not NAME.match(name):
+            raise Invalid(NAME_RULE, field="name")
+        if self._catalog.named(name) is not None:
+            raise Invalid(DUPLICATE, field="name")
+        settings = self._settings(format, type, name, body)
+        new = described(name, format, type, settings, rule=self._rule(body))
+        identity = await self._database.write(repositories.create, new, self._vault.seal(settings))
+        await self._catalog.refresh()
+        return replace(new, id=identity)
+
+    async def update(self, format: str, type: RepositoryType, name: str, body: Settings) -> None:
+        """Replace a repository's settings; secrets that the body leaves out stay."""
+        found = await self.get(format, type, name)
+        if body.get("name", name) != name:
+            raise Invalid("Renaming a repository is not supported")
+        settings = self._settings(format, type, name, _with_kept_secrets(body, found.settings))
+        changed = described(name, format, type, settings, id=found.id, rule=self._rule(body))
+        if changed.blob_store != found.blob_store:
+            raise Invalid("You cannot change a repository's blob store through the API")
+        await self._database.write(repositories.change, changed, self._vault.seal(settings))
+        await self._catalog.refresh()
+
+    async def delete(self, name: str) -> None:
+        """The repository goes, and its name from every group."""
+        await self._catalog.refresh()
+        gone = self._catalog.get(name)
+        groups = [(group, self._without(group, name)) for group in self._catalog.groups_of(name)]
+        await self._database.write(_delete, gone, groups)
+        await self._catalog.refresh()
+
+    async def invalidate(self, name: str) -> None:
+        """All that a proxy keeps, and a group's members keep, is checked with upstream again."""
+        await self._catalog.refresh()
+        found = self._catalog.get(name)
+        affected = self._behind(found, set())
+        if found.type is RepositoryType.HOSTED:
+            raise Invalid("You can invalidate cache of proxy or group repository only")
+        await self._database.write(_invalidate, sorted(affected))
+        await self._catalog.refresh()
+
+    def _behind(self, found: Repository, seen: set[int]) -> set[int]:
+        if found.id in seen:
+            return seen
+        seen.add(found.id)
+        for name in found.members:
+            member = self._catalog.find(name)
+            if member is not None:
+                self._behind(member, seen)
+        return seen
+
+    def _without(self, group: Repository, name: str) -> Settings:
+        section = dict(group.settings.get("group") or {})
+        section["memberNames"] = [each for each in group.members if each != name]
+        if section.get("writableMember") == name:
+            section["writableMember"] = None
+        return self._vault.seal({**group.settings, "group": section})  # type: ignore[no-any-return]
+
+    def _rule(self, body: Settings) -> RoutingRule | None:
+        name = body.get("routingRuleName") or body.get("routingRule") or ""
+        return self._catalog.rules.get(name)
+
+    # -- validation ------------------------------------------------------------------------------------------------
+
+    def _settings(self, format: str, type: RepositoryType, name: str, body: Settings) -> dict[str, Any]:
+        """The settings that are kept: the common members, and those of the format."""
+        if format not in self._catalog.formats:
+            raise Invalid(f"there is no format '{format}'", field="format")
+        settings: dict[str, Any] = {"online": bool(body.get("online", True)), "storage": self._storage(type, body)}
+        if type is RepositoryType.GROUP:
+            settings["group"] = self._group(format, name, body)
+        elif type is RepositoryType.PROXY:
+            settings.update(_proxy(body))
+        for member in ("cleanup", "component", "replication"):
+            if body.get(member) is not None:
+                settings[member] = body[member]
+        model = self._catalog.formats[format].options(type)
+        try:
+            options = model.model_validate({k: v for k, v in body.items() if v is not None})
+        except ValidationError as error:
+            raise _first(error) from error
+        return settings | options.model_dump(by_alias=True, mode="json")
+
+    def _storage(self, type: RepositoryType, body: Settings) -> dict[str, Any]:
+        given = _section(body, "storage")
+        store = given.get("blobStoreName") or "default"
+        if store not in self._catalog.stores:
+            raise Invalid("Blob store not found")
+        storage = {
+            "blobStoreName": store,
+            "strictContentTypeValidation": bool(given.get("strictContentTypeValidation", False)),
+        }
+        if type is RepositoryType.HOSTED:
+            policy = str(given.get("writePolicy") or "ALLOW")
+            if policy.upper() not in WritePolicy.__members__:
+                raise Invalid("must be one of ALLOW, ALLOW_ONCE, DENY", field="storage.writePolicy")
+            storage["writePolicy"] = policy
+            if "latestPolicy" in given:
+                storage["latestPolicy"] = bool(given["latestPolicy"])
+        return storage
+
+    def _group(self, format: str, name: str, body: Settings) -> dict[str, Any]:
+        given = _section(body, "group")
+        members = list(dict.fromkeys(given.get("memberNames") or ()))
+        if not members:
+            raise Invalid("must not be empty", field="group.memberNames")
+        for each in members:
+            self._check_member(format, name, str(each))
+        group: dict[str, Any] = {"memberNames": members}
+        if writable := given.get("writableMember"):
+            found = self._catalog.find(str(writable))
+            if found is None or found.type is not RepositoryType.HOSTED or writable not in members:
+                raise Invalid("must be a hosted repository among the members", field="group.writableMember")
+            group["writableMember"] = writable
+        return group
+
+    def _check_member(self, format: str, group: str, member: str) -> None:
+        found = self._catalog.find(member)
+        if found is None:
+            if member == group:
+                raise _cycle(group, member)
+            raise Invalid(f"Member repository does not exist: {member}", field="memberNames")
+        if found.format != format:
+            raise Invalid(
+                f"Member repository format does not match group repository format: {member}", field="memberNames"
+            )
+        own = self._catalog.find(group)
+        if own is not None and own.id in self._behind(found, set()):
+            raise _cycle(group, member)
+
+
+def _cycle(group: str, member: str) -> Invalid:
+    return Invalid(
+        f"Group '{group}' has a member repository '{member}' and cannot be added to this list.",
+        field="group.memberNames",
+    )
+
+
+def _proxy(body: Settings) -> dict[str, Any]:
+    proxy, negative, client = (_section(body, name) for name in ("proxy", "negativeCache", "httpClient"))
+    url = str(proxy.get("remoteUrl") or "")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Invalid("must be a valid http or https URL", field="proxy.remoteUrl")
+    connection = client.get("connection")
+    if connection and connection.get("useTrustStore") and parts.scheme == "http":
+        raise Invalid("TrustStore is available only with HTTPS remote URLs")
+    return {
+        "proxy": {
+            **proxy,
+            "remoteUrl": url,
+            "contentMaxAge": _bounded(proxy, "contentMaxAge", 1440, "proxy"),
+            "metadataMaxAge": _bounded(proxy, "metadataMaxAge", 1440, "proxy"),
+        },
+        "negativeCache": {
+            "enabled": bool(negative.get("enabled", True)),
+            "timeToLive": _bounded(negative, "timeToLive", 1440, "negativeCache"),
+        },
+        "httpClient": {
+            "blocked": bool(client.get("blocked", False)),
+            "autoBlock": bool(client.get("autoBlock", True)),
+            "connection": _connection(connection) if connection else None,
+            "authentication": client.get("authentication") or None,
+        },
+    }
+
+
+def _connection(given: Mapping[str, Any]) -> dict[str, Any]:
+    timeout, retries = given.get("timeout"), given.get("retries")
+    if timeout is not None and not 1 <= int(timeout) <= 3600:
+        raise Invalid("must be between 1 and 3600", field="httpClient.connection.timeout")
+    if retries is not None and not 0 <= int(retries) <= 10:
+        raise Invalid("must be between 0 and 10", field="httpClient.connection.retries")
+    defaults = {
+        "retries": None,
+        "userAgentSuffix": None,
+        "timeout": None,
+        "enableCircularRedirects": False,
+        "enableCookies": False,
+        "useTrustStore": False,
+    }
+    return {**defaults, **given}
+
+
+def _bounded(section: Mapping[str, Any], name: str, default: int, prefix: str) -> int:
+    value = section.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or value < -1:
+        raise Invalid("must be greater than or equal to -1", field=f"{prefix}.{name}")
+    return value
+
+
+def _section(body: Settings, name: str) -> Mapping[str, Any]:
+    value = body.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Invalid("must be an object", field=name)
+    return value
+
+
+def _with_kept_secrets(body: Settings, kept: Settings) -> Settings:
+    """The body, with the secrets that it could not know."""
+    client = dict(_section(body, "httpClient"))
+    given = client.get("authentication")
+    before = (kept.get("httpClient") or {}).get("authentication") or {}
+    if not isinstance(given, Mapping) or not before:
+        return body
+    merged = dict(given)
+    for name in ("password", "bearerToken"):
+        if not merged.get(name) and before.get(name) and merged.get("username") == before.get("username"):
+            merged[name] = before[name]
+    return {**body, "httpClient": {**client, "authentication": merged}}
+
+
+def _first(error: ValidationError) -> Invalid:
+    first = error.errors()[0]
+    message = re.sub(r"^(Value error|Assertion failed), ", "", first["msg"])
+    return Invalid(message, field=".".join(str(each) for each in first["loc"]) or "*")
+
+
+def _delete(tx: Transaction, gone: Repository, groups: list[tuple[Repository, Settings]]) -> None:
+    for group, settings in groups:
+        changed = described(group.name, group.format, group.type, settings, id=group.id, rule=group.routing_rule)
+        repositories.change(tx, changed, settings)
+    repositories.remove(tx, gone)
+
+
+def _invalidate(tx: Transaction, ids: list[int]) -> None:
+    for each in ids:
+        repositories.invalidate(tx, each)

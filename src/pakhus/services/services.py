@@ -1,0 +1,35 @@
+"""All that the application's doors (REST, UI, command line) hold of what is behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pakhus.database.transaction import Database
+from pakhus.engine.catalog import Catalog
+from pakhus.engine.content import Engine
+from pakhus.engine.downloads import Downloads
+from pakhus.engine.stores import Stores
+from pakhus.engine.sweep import Sweep
+from pakhus.services.accounts import Accounts
+from pakhus.services.passwords import Passwords
+from pakhus.services.repositories import Repositories
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One for a process, made by `pakhus.app`."""
+
+    data: Path
+    now: Callable[[], datetime]
+    database: Database
+    catalog: Catalog
+    stores: Stores
+    engine: Engine
+    downloads: Downloads
+    sweep: Sweep
+    accounts: Accounts
+    passwords: Passwords
+    repositories: Repositories
