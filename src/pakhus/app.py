@@ -1,1 +1,229 @@
-"""The composition root: settings → objects → ASGI application."""
+"""The composition root: settings → objects → ASGI application → server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from pakhus import __version__, logs
+from pakhus.database import schema
+from pakhus.database.generation import Generation
+from pakhus.database.repositories import StoreRow
+from pakhus.database.transaction import Database
+from pakhus.database.vault import Vault
+from pakhus.engine.browse import Browser
+from pakhus.engine.catalog import Catalog
+from pakhus.engine.content import Engine
+from pakhus.engine.downloads import Downloads
+from pakhus.engine.outbox import Outbox
+from pakhus.engine.sidecars import Sidecars
+from pakhus.engine.stores import Stores
+from pakhus.engine.sweep import Sweep
+from pakhus.kit.format import Format
+from pakhus.remote.upstreams import HttpUpstreams
+from pakhus.rest.app import create as create_rest
+from pakhus.services.accounts import Accounts
+from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.metrics import Metrics
+from pakhus.services.passwords import Passwords
+from pakhus.services.repositories import Repositories
+from pakhus.services.services import Services
+from pakhus.settings import Settings, signing_secret
+from pakhus.storage.file import FileStore
+from pakhus.storage.store import BlobStore
+from pakhus.web.exchange import App, Origins
+from pakhus.web.folders import Folders
+from pakhus.web.gateway import Gateway
+from pakhus.web.middleware import Middleware
+from pakhus.web.server import Listen, serve
+
+log = structlog.get_logger()
+
+NEXUS_VERSION = "3.88.0-01"
+SERVER = f"Nexus/{NEXUS_VERSION} (COMMUNITY)"
+FLUSH_SECONDS = 5.0
+SWEEP_SECONDS = 3600.0
+GRACE = timedelta(hours=24)
+
+
+def formats() -> list[Format]:
+    """All installed formats, by name."""
+    found = [entry.load()() for entry in entry_points(group="pakhus.formats")]
+    return sorted(found, key=lambda format: str(format.name))
+
+
+@dataclass
+class Application:
+    """A composed server: `asgi` answers requests between `start` and `stop`."""
+
+    settings: Settings
+    services: Services
+    asgi: App
+    upstreams: HttpUpstreams
+    bootstrap: Bootstrap
+    outbox: Outbox
+    show: Callable[[str], None] = lambda password: None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        await self.bootstrap.run(_start(self.settings), show=self.show)
+        await self.services.catalog.refresh()
+        self.services.database.on_commit = self.outbox.wake
+        self._tasks = [
+            asyncio.create_task(self.outbox.run(), name="outbox"),
+            asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
+            asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.engine.proxies.fills.close()
+        await self._flush()
+        await self.upstreams.close()
+        self.services.database.close()
+
+    async def _flush(self) -> None:
+        await self.services.downloads.flush()
+        await self.services.accounts.flush()
+
+    async def _sweep(self) -> None:
+        await self.services.sweep.run(grace=GRACE)
+
+    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        """Do something again and again; a failure is logged, and the next turn comes."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()  # type: ignore[misc]
+            except Exception:
+                log.exception("background_work_failed", work=getattr(work, "__name__", ""))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Application]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.stop)
+            await self.start()
+            yield self
+
+
+def create(settings: Settings, *, show: Callable[[str], None] = lambda password: None) -> Application:
+    """Everything, wired, on a migrated database; nothing runs before `start`."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    secret = signing_secret(settings)
+    installed = formats()
+    database = Database(
+        settings.database_dsn,
+        Generation(settings.data / "generation"),
+        connections=settings.database.max_conns,
+        now=_now,
+    )
+    schema.migrate(database)
+    catalog = Catalog(database, Vault(secret), installed)
+    stores = Stores(catalog, lambda row: _store(row, settings.data))
+    upstreams = HttpUpstreams()
+    passwords = Passwords(min_length=settings.auth.password_min_length)
+    accounts = Accounts(
+        database,
+        passwords,
+        formats=[format.name for format in installed],
+        secret=secret,
+        jwt_hours=settings.auth.jwt_expiry_hours,
+        token_max_days=settings.auth.token_max_days,
+        now=_now,
+        seconds=time.monotonic,
+    )
+    limit = settings.http.max_body_mb
+    max_body = None if limit is None else limit << 20
+    engine = Engine(database, catalog, stores, upstreams, accounts, now=_now, seconds=time.monotonic, max_body=max_body)
+    repositories = Repositories(database, catalog, Vault(secret))
+    services = Services(
+        data=settings.data,
+        now=_now,
+        database=database,
+        catalog=catalog,
+        stores=stores,
+        engine=engine,
+        downloads=Downloads(database, _now),
+        sweep=Sweep(database, stores),
+        accounts=accounts,
+        passwords=passwords,
+        repositories=repositories,
+    )
+    metrics = Metrics(services)
+    asgi = _asgi(settings, services, metrics, max_body)
+    outbox = Outbox(database, {"sidecars": Sidecars(database, stores)})
+    bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
+    return Application(settings, services, asgi, upstreams, bootstrap, outbox, show)
+
+
+def _asgi(settings: Settings, services: Services, metrics: Metrics, max_body: int | None) -> App:
+    gateway = Gateway(
+        services.engine,
+        services.accounts,
+        services.downloads,
+        Origins(settings.http.base_url, settings.http.trusted_proxies),
+        Folders(services.engine, Browser(services.database, services.catalog)),
+        create_rest(services, metrics, version=__version__),
+        max_body=max_body,
+        write_timeout=settings.http.write_timeout_sec,
+    )
+    return Middleware(gateway, server=SERVER, observe=metrics.observe)
+
+
+def _store(row: StoreRow, data: Path) -> BlobStore:
+    """The blob store that a row describes; relative paths lie below the data directory's `blobs`."""
+    return FileStore(row.name, data / "blobs" / str(row.settings.get("path") or row.name))
+
+
+def _start(settings: Settings) -> Start:
+    return Start(
+        username=settings.bootstrap.admin_username,
+        password=settings.bootstrap.admin_password.get_secret_value(),
+        email=settings.bootstrap.admin_email,
+        anonymous=settings.auth.anonymous_enabled,
+        repositories=settings.bootstrap.default_repositories,
+        upstreams=settings.bootstrap.upstreams,
+        blobs=settings.blob_path.absolute(),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run(settings: Settings) -> int:
+    """Serve until a signal comes. The exit code of `pakhus serve`."""
+    logs.configure(level=settings.log.level, format=settings.log.format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    tls = settings.http.tls
+    listen = Listen(
+        settings.http.host,
+        settings.http.port,
+        tls.cert_file if tls.enabled else None,
+        tls.key_file if tls.enabled else None,
+    )
+    application = create(settings, show=lambda password: _show(settings, listen, password))
+    async with application.running():
+        print(f"Pakhus {__version__} serves on {listen.url}", flush=True)  # noqa: T201 -- for the person who started it
+        return 0 if await serve(application.asgi, listen) else 1
+
+
+def _show(settings: Settings, listen: Listen, password: str) -> None:
+    user, path = settings.bootstrap.admin_username, settings.data / PASSWORD_FILE
+    print(f"\nSign in at {listen.url} as {user} with the password {password}", flush=True)  # noqa: T201
+    print(f"(kept in {path} until it is changed)\n", flush=True)  # noqa: T201

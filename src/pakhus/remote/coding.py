@@ -15,6 +15,7 @@ PIECE = 256 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/x-gunzip", "application/x-tgz"})
 _MOST_CODINGS = 3
+_SLICE = 16 * 1024
 
 
 class Inflater(Protocol):
@@ -24,7 +25,7 @@ class Inflater(Protocol):
     def eof(self) -> bool: ...
     @property
     def rest(self) -> bytes:
-        """Input after the end of the compressed stream."""
+        """Input after the end of the compressed stream; empty before it."""
         ...
 
     def inflate(self, body: bytes, limit: int) -> bytes:
@@ -99,26 +100,31 @@ async def decoded(
 
 async def _undone(chunks: AsyncIterator[bytes], make: Callable[[bytes], Inflater], host: str) -> AsyncIterator[bytes]:
     inflater: Inflater | None = None
+    members, pending = 0, b""
     try:
-        async for chunk in chunks:
-            while chunk:
+        async for part in _sliced(chunks):
+            pending += part
+            while len(pending) > 1 or (pending and inflater is not None):
                 if inflater is None:
-                    inflater = make(chunk)
-                for piece in _pieces(inflater, chunk):
+                    if members and not (make is _gzip and pending.startswith(_GZIP_MAGIC)):
+                        return  # a gzip file may have several members; what follows the last is padding
+                    inflater = make(pending)
+                for piece in _pieces(inflater, pending):
                     yield piece
-                if not inflater.eof:
-                    break
-                # A gzip file may have several members; whatever follows the last is padding.
-                chunk = inflater.rest if inflater.rest.startswith(_GZIP_MAGIC) else b""
-                inflater = make(chunk) if chunk else inflater
-            if inflater is not None and inflater.eof:
-                break
+                pending = inflater.rest
+                if inflater.eof:
+                    inflater, members = None, members + 1
     except zlib.error as error:
         raise UpstreamDown(f"{host} sent a body that is not coded as it says") from error
-    if inflater is not None and not inflater.eof:
+    if inflater is not None or (pending and not members):
         raise UpstreamDown(f"{host} sent a body that is cut")
-    async for _padding in chunks:
-        pass
+
+
+async def _sliced(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Short slices, because each end of a gzip member copies what follows it."""
+    async for chunk in chunks:
+        for start in range(0, len(chunk), _SLICE):
+            yield chunk[start : start + _SLICE]
 
 
 def _pieces(inflater: Inflater, chunk: bytes) -> Iterator[bytes]:

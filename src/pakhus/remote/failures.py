@@ -12,8 +12,8 @@ import aiohttp
 
 from pakhus.domain.errors import UpstreamDown
 
-FAILURES: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
-"""All that a request or a read may raise."""
+FAILURES: tuple[type[Exception], ...] = (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError)
+"""All that a request or a read may raise; uvloop has a `RuntimeError` for some failed connections."""
 
 
 def down(error: BaseException, host: str) -> UpstreamDown:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urljoin
 
 from yarl import URL
 
-from pakhus.domain.errors import UpstreamDown
+from pakhus.domain.errors import UpstreamRefused
 
 Origin = tuple[str, str, int | None]
 
@@ -41,8 +41,12 @@ def target(base: URL, location: str) -> URL:
 
 
 def redirected(current: URL, header: str) -> URL:
-    """Where a `Location` header leads. Raises `UpstreamDown` for anything but http and https."""
-    return bare(_parsed(urljoin(str(current), _legal(header.strip()))))
+    """Where a `Location` header leads. Raises `UpstreamRefused` for anything but http and https."""
+    try:
+        joined = urljoin(str(current), _legal(header.strip()))
+    except ValueError as error:
+        raise UpstreamRefused(f"{host(current)} redirects to what is not a URL") from error
+    return bare(_parsed(joined))
 
 
 def bare(url: URL) -> URL:
@@ -68,9 +72,9 @@ def _parsed(text: str) -> URL:
         url = URL(_legal(text) if text.isascii() else text, encoded=text.isascii())
         port = url.port
     except ValueError as error:
-        raise UpstreamDown("the upstream's URL cannot be understood") from error
+        raise UpstreamRefused("the upstream's URL cannot be understood") from error
     if url.scheme not in ("http", "https") or not url.raw_host or not port:
-        raise UpstreamDown("the upstream's URL is not an http or https URL")
+        raise UpstreamRefused("the upstream's URL is not an http or https URL")
     return url
 
 

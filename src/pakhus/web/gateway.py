@@ -76,10 +76,24 @@ class Gateway:
             await self._rest(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send)
-        if not exchange.target.startswith(PREFIX) and not self._mounted(exchange):
-            await self._rest(scope, receive, send)
+        if exchange.target.startswith(PREFIX) or self._mounted(exchange):
+            await self._answer(exchange)
+        else:
+            await self._pass_on(exchange)
+
+    async def _pass_on(self, exchange: Exchange) -> None:
+        """To the REST application, which is told who asks and at which address."""
+        state = exchange.scope.setdefault("state", {})
+        try:
+            await self._engine.catalog.refresh()
+            state["base_url"] = self._origins.base_url(exchange)
+            actor = await identify(exchange, self._accounts, self._origins.address(exchange))
+        except PakhusError as error:
+            await send_reply(exchange, problems.reply_for(error, None))
             return
-        await self._answer(exchange)
+        state["actor"] = actor
+        exchange.note(actor=actor.user)
+        await self._rest(exchange.scope, exchange.receive, exchange.send)
 
     async def _answer(self, exchange: Exchange) -> None:
         format: Format | None = None

@@ -110,7 +110,9 @@ async def upstreams(names: Names, clock: Clock) -> AsyncIterator[HttpUpstreams]:
 async def serve() -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
-        async def start(handler: Handler, *, host: str = PRIVATE, tls: ssl.SSLContext | None = None) -> Upstream:
+        async def start(
+            handler: Handler, *, host: str = PRIVATE, port: int = 0, tls: ssl.SSLContext | None = None
+        ) -> Upstream:
             upstream = Upstream(host, 0, "https" if tls else "http")
 
             async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -120,7 +122,7 @@ async def serve() -> AsyncIterator[Serve]:
             runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.1)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
-            site = web.TCPSite(runner, host, 0, ssl_context=tls)
+            site = web.TCPSite(runner, host, port, ssl_context=tls)
             await site.start()
             upstream.port = runner.addresses[0][1]
             return upstream

@@ -1,0 +1,76 @@
+"""Folders: what lies right below a path, in a repository of any type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pakhus.database import assets
+from pakhus.database.transaction import Database
+from pakhus.domain.content import Asset
+from pakhus.domain.repository import Repository
+from pakhus.domain.security import Permission, may
+from pakhus.engine.catalog import Catalog
+from pakhus.engine.found import Visit
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name in a folder; folders have no asset."""
+
+    name: str
+    asset: Asset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A page of a folder's entries, in the order of their names; `more` is the name after which the next begins."""
+
+    entries: Sequence[Entry]
+    more: str | None = None
+
+
+class Browser:
+    def __init__(self, database: Database, catalog: Catalog) -> None:
+        self._database = database
+        self._catalog = catalog
+
+    async def folder(self, repository: Repository, prefix: str, visit: Visit, *, after: str = "") -> Folder:
+        """A folder (`prefix` ends with `/`, or is empty) as the actor may browse it."""
+        sources = self._sources(repository, visit)
+        names: dict[str, Repository] = {}
+        for source in sources:
+            found = await self._database.read(assets.children, source.id, prefix, after=after, limit=PAGE + 1)
+            for name in found:
+                names.setdefault(name, source)
+        ordered = sorted(names)
+        shown = ordered[:PAGE]
+        entries = [await self._entry(names[name], prefix, name) for name in shown]
+        permitted = [
+            entry for entry in entries if entry.asset is None or self._visible(names[entry.name], visit, entry.asset)
+        ]
+        return Folder(permitted, shown[-1] if len(ordered) > PAGE else None)
+
+    async def _entry(self, source: Repository, prefix: str, name: str) -> Entry:
+        if name.endswith("/"):
+            return Entry(name)
+        return Entry(name, await self._database.read(assets.by_path, source.id, source.name, prefix + name))
+
+    def _visible(self, source: Repository, visit: Visit, asset: Asset) -> bool:
+        return may(visit.actor, Permission.BROWSE, source, asset.path).allowed
+
+    def _sources(self, repository: Repository, visit: Visit) -> list[Repository]:
+        """The repository itself, or the members of a group, as far as the actor may browse them."""
+        if repository.id in visit.behind or not may(visit.actor, Permission.BROWSE, repository, None).allowed:
+            return []
+        if not repository.members:
+            return [repository]
+        inside = visit.entering(repository.id)
+        found: dict[int, Repository] = {}
+        for name in repository.members:
+            member = self._catalog.find(name)
+            if member is not None:
+                found.update({each.id: each for each in self._sources(member, inside)})
+        return list(found.values())

@@ -1,0 +1,103 @@
+"""Around every request: an id, one log line, metrics, and the headers that every answer has."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from pakhus.web.exchange import App, Receive, Scope, Send
+
+log = structlog.get_logger()
+REQUEST_ID = re.compile(r"[\w.\-:/+=]{1,128}\Z")
+Observe = Callable[[str, int, str, str, float, int], None]
+"""Told of every request: method, status, kind of URL, format, seconds, body bytes sent."""
+
+
+class Middleware:
+    """The outermost application. `server` is the Server header; Nexus's clients read a version in it."""
+
+    def __init__(self, app: App, *, server: str, observe: Observe) -> None:
+        self._app = app
+        self._server = server.encode()
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        state: dict[str, Any] = scope.setdefault("state", {})
+        request_id = state["request_id"] = _request_id(scope)
+        fields = state["log"] = dict[str, Any]()
+        seen = _Seen()
+        extra = [(b"x-request-id", request_id.encode()), (b"server", self._server)]
+
+        async def sending(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), *extra]}
+            else:
+                seen.sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            seconds = time.perf_counter() - started
+            _log(scope, request_id, seen, seconds, fields)
+            kind = _kind(scope["path"])
+            self._observe(scope["method"], seen.status, kind, fields.get("format", ""), seconds, seen.sent)
+
+
+class _Seen:
+    """What went out of one answer."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.sent = 0
+
+
+def _log(scope: Scope, request_id: str, seen: _Seen, seconds: float, fields: dict[str, Any]) -> None:
+    client = scope.get("client")
+    log.info(
+        "request",
+        request_id=request_id,
+        method=scope["method"],
+        path=scope["path"],
+        status=seen.status,
+        bytes=seen.sent,
+        ms=round(seconds * 1000, 1),
+        client=client[0] if client else "",
+        **{"actor": "", "repository": "", "outcome": _outcome(seen.status), **fields},
+    )
+
+
+def _outcome(status: int) -> str:
+    if status == 0:
+        return "unanswered"
+    if status < 400:
+        return "ok"
+    return "refused" if status < 500 else "failed"
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            if REQUEST_ID.match(given):
+                return str(given)
+    return secrets.token_hex(8)
+
+
+def _kind(path: str) -> str:
+    """A few words for all URLs: metrics must not grow with what is asked."""
+    if path.startswith("/repository/"):
+        return "repository"
+    if path.startswith("/v2/"):
+        return "registry"
+    return "rest" if path.startswith(("/service/", "/api/")) else "other"
