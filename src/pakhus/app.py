@@ -119,7 +119,7 @@ class Application:
 
 def create(settings: Settings, *, show: Callable[[str], None] = lambda password: None) -> Application:
     """Everything, wired, on a migrated database; nothing runs before `start`."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     secret = signing_secret(settings)
     installed = formats()
     database = Database(
