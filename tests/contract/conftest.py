@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.contract.serving import ADMIN, Serving, serving
 from tests.samples import Release, Sample, installed, sample
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-
 from tests.contract.conftest import SHAPES, Shapes
 from tests.samples import Page
 
