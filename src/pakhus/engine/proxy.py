@@ -191,8 +191,15 @@ class ProxySource:
         return False
 
     async def _ask(self, fill: Fill, want: Want) -> None:
-        origin = await want.route.origin(want.ctx, UpstreamHandle(self, want))
-        location = _with_query(want.route, want.ctx, origin.location)
+        try:
+            origin = await want.route.origin(want.ctx, UpstreamHandle(self, want))
+        except NotFound:
+            # What upstream's index does not list is not there. The index is kept, so asking it again costs nothing.
+            fill.answer(Missing())
+            fill.finish(None)
+            return
+        asks_itself = "?" in origin.location
+        location = origin.location if asks_itself else _with_query(want.route, want.ctx, origin.location)
         headers = _request_headers(want)
         async with self._upstreams.request(want.remote, location, headers=headers) as response:
             if response.status == 304 and want.kept is not None:
