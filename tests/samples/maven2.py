@@ -1,4 +1,4 @@
-"""Maven 2: a release and a SNAPSHOT of one artifact, and a plugin, as `mvn deploy` sends them."""
+"""Maven 2: a SNAPSHOT and a release of a plugin, and an application, as `mvn deploy` sends them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from tests.samples import Page, Release, Request, Sample
 
-FOLDER = "org/acme/app"
+NAME = "greeter-maven-plugin"
+FOLDER = f"org/acme/{NAME}"
 BUILD = "2.0-20240506.070809-3"
-PLUGIN = "org/acme/greeter-maven-plugin/1.0/greeter-maven-plugin-1.0"
 
 
 def pom(artifact: str, version: str, packaging: str) -> bytes:
@@ -59,36 +59,36 @@ SAMPLE = Sample(
     format="maven2",
     first=deployed(
         {
-            f"{FOLDER}/1.0/app-1.0.jar": b"app 1.0 \x00\xff" * 500,
-            f"{FOLDER}/1.0/app-1.0.pom": pom("app", "1.0", "jar"),
-            f"{FOLDER}/1.0/app-1.0-sources.jar": b"sources of app 1.0",
-            f"{FOLDER}/1.0/app-1.0.jar.asc": b"-----BEGIN PGP SIGNATURE-----\n",
-        },
-        f"{FOLDER}/maven-metadata.xml",
-    ),
-    second=deployed(
-        {
-            f"{FOLDER}/2.0-SNAPSHOT/app-{BUILD}.jar": b"app 2.0 \x00\xff" * 500,
-            f"{FOLDER}/2.0-SNAPSHOT/app-{BUILD}.pom": pom("app", "2.0-SNAPSHOT", "jar"),
+            f"{FOLDER}/2.0-SNAPSHOT/{NAME}-{BUILD}.jar": b"greeter 2.0 \x00\xff" * 500,
+            f"{FOLDER}/2.0-SNAPSHOT/{NAME}-{BUILD}.pom": pom(NAME, "2.0-SNAPSHOT", "maven-plugin"),
+            f"{FOLDER}/2.0-SNAPSHOT/{NAME}-{BUILD}-sources.jar": b"sources of greeter",
         },
         f"{FOLDER}/2.0-SNAPSHOT/maven-metadata.xml",
     ),
+    second=deployed(
+        {
+            f"{FOLDER}/1.0/{NAME}-1.0.jar": b"greeter 1.0 \x00\xff" * 500,
+            f"{FOLDER}/1.0/{NAME}-1.0.pom": pom(NAME, "1.0", "maven-plugin"),
+            f"{FOLDER}/1.0/{NAME}-1.0.jar.asc": b"-----BEGIN PGP SIGNATURE-----\n",
+        },
+        f"{FOLDER}/maven-metadata.xml",
+    ),
     other=deployed(
-        {f"{PLUGIN}.jar": b"a plugin", f"{PLUGIN}.pom": pom("greeter-maven-plugin", "1.0", "maven-plugin")},
-        "org/acme/maven-metadata.xml",
+        {"org/acme/app/1.0/app-1.0.war": b"an app", "org/acme/app/1.0/app-1.0.pom": pom("app", "1.0", "war")},
+        "org/acme/app/maven-metadata.xml",
     ),
     pages=(
         Page(
             f"{FOLDER}/maven-metadata.xml",
             lambda body: texts(body, "version", "latest", "release"),
             before=frozenset({"1.0", "2.0-SNAPSHOT"}),
-            after=frozenset({"2.0-SNAPSHOT"}),
+            after=frozenset({"1.0"}),
         ),
         Page(
             f"{FOLDER}/2.0-SNAPSHOT/maven-metadata.xml",
-            lambda body: texts(body, "value", "extension"),
-            before=frozenset({BUILD, "jar", "pom"}),
-            after=frozenset({BUILD, "jar", "pom"}),
+            lambda body: texts(body, "value", "extension", "classifier", "version"),
+            before=frozenset({"2.0-SNAPSHOT", BUILD, "jar", "pom", "sources"}),
+            after=frozenset(),
         ),
         Page(
             "org/acme/maven-metadata.xml",
@@ -98,14 +98,14 @@ SAMPLE = Sample(
         ),
     ),
     settings={type: {"maven": {"versionPolicy": "MIXED", "layoutPolicy": "STRICT"}} for type in ("hosted", "proxy")},
-    absent=f"{FOLDER}/9.9/app-9.9.jar",
+    absent=f"{FOLDER}/9.9/{NAME}-9.9.jar",
     big=big,
     malformed=(
-        Request("PUT", f"{FOLDER}/1.0/app-1.0.pom", b"<project>"),
-        Request("PUT", f"{FOLDER}/1.0/app-1.0.pom", pom("other", "1.0", "jar")),
+        Request("PUT", f"{FOLDER}/1.0/{NAME}-1.0.pom", b"<project>"),
+        Request("PUT", f"{FOLDER}/1.0/{NAME}-1.0.pom", pom("other", "1.0", "jar")),
         Request("PUT", f"{FOLDER}/1.0/other-1.0.jar", b"x"),
         Request("PUT", "app.jar", b"x"),
         Request("PUT", f"{FOLDER}/maven-metadata.xml", b"<html/>"),
-        Request("PUT", f"{FOLDER}/1.0/app-1.0.jar.sha1", b"no digest"),
+        Request("PUT", f"{FOLDER}/1.0/{NAME}-1.0.jar.sha1", b"no digest"),
     ),
 )
