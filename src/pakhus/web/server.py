@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from pakhus.web.exchange import App
+from pakhus.web.reasons import ReasonedProtocol
 
 DRAIN_SECONDS = 30
 
@@ -36,7 +37,7 @@ async def serve(app: App, listen: Listen) -> bool:
         app,
         host=listen.host or "0.0.0.0",  # noqa: S104 -- an empty host means every interface
         port=listen.port,
-        http="httptools",
+        http=ReasonedProtocol,
         loop="none",
         lifespan="off",
         access_log=False,
