@@ -10,9 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from pakhus.web.express import Express, Ticket
+from pakhus.web.reasons import ReasonedProtocol
 
 SENDERS = 32
 STALLED_SECONDS = 60
@@ -44,7 +43,7 @@ class Lane:
         return f"{self._prefix}{next(self._numbers):08x}"
 
 
-class ExpressProtocol(HttpToolsProtocol):
+class ExpressProtocol(ReasonedProtocol):
     """Set `lane` on a subclass (`with_lane`)."""
 
     lane: Lane

@@ -38,7 +38,7 @@ async def send_reply(exchange: Exchange, reply: Reply) -> None:
     body = b"" if exchange.method == "HEAD" else reply.body
     if reply.status not in (204, 304) and "content-length" not in headers:
         headers["content-length"] = str(len(reply.body))
-    await _start(exchange, reply.status, headers)
+    await _start(exchange, reply.status, headers, reason=reply.reason)
     await exchange.send({"type": "http.response.body", "body": body})
 
 
@@ -73,9 +73,9 @@ async def send_found(
     return headers if whole and span is None else None
 
 
-async def _start(exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+async def _start(exchange: Exchange, status: int, headers: Mapping[str, str], *, reason: str = "") -> None:
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    await exchange.send({"type": "http.response.start", "status": status, "headers": raw})
+    await exchange.send({"type": "http.response.start", "status": status, "headers": raw, "reason": reason})
 
 
 def _headers(found: Found) -> dict[str, str]:
