@@ -77,7 +77,7 @@ class Application:
     async def start(self) -> None:
         await self.bootstrap.run(_start(self.settings), show=self.show)
         await self.services.catalog.refresh()
-        self.services.database.on_commit = self.outbox.wake
+        self.services.database.on_recorded = self.outbox.wake
         self._tasks = [
             asyncio.create_task(self.outbox.run(), name="outbox"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
@@ -119,7 +119,7 @@ class Application:
 
 def create(settings: Settings, *, show: Callable[[str], None] = lambda password: None) -> Application:
     """Everything, wired, on a migrated database; nothing runs before `start`."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     secret = signing_secret(settings)
     installed = formats()
     database = Database(
