@@ -17,5 +17,9 @@ SAMPLE = Sample(
     pages=(),
     absent="tools/alpha/9.9/alpha.bin",
     big=lambda size: _file("big/blob.bin", b"0123456789abcdef" * (size // 16)),
-    malformed=(Request("PUT", "a/../../etc/passwd", b"x"), Request("PUT", "a//b", b"x"), Request("PUT", "a/%00b", b"x")),
+    malformed=(
+        Request("PUT", "a/../../etc/passwd", b"x"),
+        Request("PUT", "a//b", b"x"),
+        Request("PUT", "a/%00b", b"x"),
+    ),
 )
