@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 import httpx2
 import uvicorn
+from tests.samples import Request
 
 from pakhus.app import Application, create
 from pakhus.domain.repository import RepositoryType
 from pakhus.settings import load
-from tests.samples import Request
 
 ADMIN = ("admin", "an-administrators-password")
 
