@@ -82,7 +82,7 @@ class Application:
     async def start(self) -> None:
         await self.bootstrap.run(_start(self.settings), show=self.show)
         await self.services.catalog.refresh()
-        self.services.database.on_commit = self.outbox.wake
+        self.services.database.on_recorded = self.outbox.wake
         self._tasks = [
             asyncio.create_task(self.outbox.run(), name="outbox"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),

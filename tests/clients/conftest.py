@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.clients import matrix, programs, topology
 from tests.clients.server import Server
 

@@ -82,9 +82,10 @@ def python_tool(name: str, requirements: Sequence[str], program: str | None = No
 
 
 def trusted() -> dict[str, str]:
-    """uv does not read pip's settings: the machine's certificates and index count for it too."""
+    """uv and npm do not read pip's settings: the machine's certificates and index count for them too."""
     bundle = os.environ.get("PIP_CERT")
-    found = {"SSL_CERT_FILE": bundle} if bundle and "SSL_CERT_FILE" not in os.environ else {}
+    names = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+    found = {name: bundle for name in names if bundle and name not in os.environ}
     if (index := os.environ.get("PIP_INDEX_URL")) and "UV_DEFAULT_INDEX" not in os.environ:
         found["UV_DEFAULT_INDEX"] = index
     return found
@@ -107,10 +108,9 @@ def node() -> Path:
 def npm_program() -> list[str]:
     """The `npm` which fetches the others."""
     directory = node()
-    if (beside := directory / "npm").exists():
-        return [str(directory / "node"), str(beside.resolve())]
-    if bundled := list(directory.parent.glob("lib/node_modules/npm/bin/npm-cli.js")):
-        return [str(directory / "node"), str(bundled[0])]
+    entry = directory.parent / "lib/node_modules/npm/bin/npm-cli.js"
+    if entry.exists():
+        return [str(directory / "node"), str(entry)]
     if found := shutil.which("npm"):
         return [found]
     raise NotInstalled("there is a node, but no npm")
@@ -123,7 +123,7 @@ def node_tool(name: str, requirement: str, **extra: object) -> Path:
         (place / "package.json").write_text(json.dumps({"name": "clients", "private": True, **extra}))
         flags = ("--prefix", place, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
         path = f"{node()}{os.pathsep}{os.environ.get('PATH', '')}"
-        call(*npm_program(), "install", *flags, requirement, env={"PATH": path})
+        call(*npm_program(), "install", *flags, requirement, env={**trusted(), "PATH": path})
 
     package = requirement[: requirement.rindex("@")]
     return kept(name, [requirement, extra], fill) / "node_modules" / package

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from tests.clients import install
 
 KEPT = ("PATH", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH")

@@ -18,6 +18,10 @@ import httpx2
 
 ADMIN = ("admin", "an-administrators-password")
 READY_WITHIN = 30.0
+SOURCE = Path(__file__).parents[2] / "src"
+SERVE = "from pakhus.cli import main; main()"
+"""The command as it stands in this tree, whichever one is installed."""
+
 SEGMENTS = {"maven2": "maven"}
 """Nexus names one format otherwise in its URLs than in its JSON."""
 
@@ -80,7 +84,7 @@ class Server:
     # -- life ---------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        command = [sys.executable, "-m", "pakhus.cli", "serve", "--data", str(self.data)]
+        command = [sys.executable, "-c", SERVE, "serve", "--data", str(self.data)]
         settings = {
             "PAKHUS_HTTP_ADDR": f"127.0.0.1:{self.port}",
             "PAKHUS_BOOTSTRAP_ADMIN_PASSWORD": ADMIN[1],
@@ -89,6 +93,7 @@ class Server:
             **self.settings,
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PAKHUS_")}
+        inherited["PYTHONPATH"] = str(SOURCE)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**inherited, **settings})
         self.await_ready()
@@ -102,7 +107,7 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.said()}")
             try:
-                if self.http.get("/readyz").status_code == 200:
+                if self.http.get("/readyz", auth=None).status_code == 200:
                     return
             except httpx2.TransportError:
                 pass

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.clients.programs import Program, Result
 from tests.clients.server import ADMIN, Server
 from tests.clients.topology import SHAPES, Topology

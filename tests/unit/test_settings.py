@@ -69,6 +69,9 @@ class TestPrecedence:
     def test_empty_sections_are_fine(self, tmp_path: Path) -> None:
         assert loaded(tmp_path, "http:\nlog:\n").settings.http == Settings().http
 
+    def test_home_folder_may_be_written_as_tilde(self) -> None:
+        assert load(environ={"PAKHUS_DATA": "~/pakhus"}).settings.data == Path.home() / "pakhus"
+
 
 class TestEnvironment:
     VALUES = {

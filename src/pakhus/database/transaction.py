@@ -86,7 +86,7 @@ class Database:
     def __init__(self, url: str, generation: Generation, *, connections: int = 10, now: Callable[[], datetime]) -> None:
         self._now = now
         self.generation = generation
-        self.on_commit: Callable[[], None] = lambda: None
+        self.on_recorded: Callable[[], None] = lambda: None
         self._engine = _engine(url, connections)
         self.dialect = self._engine.dialect.name
         embedded = self.dialect == "sqlite"
@@ -108,8 +108,9 @@ class Database:
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a write transaction. A lost race for a unique key is tried once more."""
         loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(self._writers, lambda: self.write_now(work, *args, **kwargs))
-        self.on_commit()
+        result, recorded = await loop.run_in_executor(self._writers, lambda: self._attempt(work, *args, **kwargs))
+        if recorded:
+            self.on_recorded()
         return result
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -126,12 +127,16 @@ class Database:
 
     def write_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write`, in this thread."""
+        return self._attempt(work, *args, **kwargs)[0]
+
+    def _attempt(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
         try:
             return self._write(work, *args, **kwargs)
         except IntegrityError:
             return self._write(work, *args, **kwargs)
 
-    def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
+        """The result of `work`, and how many events it recorded."""
         with self._engine.connect() as connection:
             connection = connection.execution_options(pakhus_write=True)
             with connection.begin():
@@ -139,7 +144,7 @@ class Database:
                 result = work(tx, *args, **kwargs)
         if tx.configures or not tx.quiet:
             self.generation.bump(configuration=tx.configures)
-        return result
+        return result, tx.recorded
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._engine.connect() as connection, connection.begin():

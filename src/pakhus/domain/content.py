@@ -161,6 +161,7 @@ class Query:
 class Origin:
     """Where a proxy finds the bytes: a path below the remote URL, or an absolute URL.
 
+    A location with a query of its own is asked for as it is; others get the document's parameters of the request.
     `digests` (algorithm → lower-case hex) are promises that are checked before the copy is kept.
     """
 

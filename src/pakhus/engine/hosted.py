@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pakhus.database import assets, components, revisions
-from pakhus.database.transaction import Database
-from pakhus.domain.content import Asset
+from pakhus.database.transaction import Database, Transaction
+from pakhus.domain.content import Asset, Component, Query
 from pakhus.domain.repository import Repository
 from pakhus.engine.found import Edition, Found, Stored, Visit
 from pakhus.engine.stores import Stores
@@ -26,18 +28,31 @@ class HostedSource:
     async def document(
         self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
-        query = document.select(ctx)
-        revision, changed = await self._database.glance(revisions.current, repository.id, query)
+        selected = document.select(ctx)
+        queries = (selected,) if isinstance(selected, Query) else tuple(selected)
+        revision, changed = await self._database.glance(_revision, repository.id, queries)
         if revision == 0 and not document.local:
             return None
 
         async def model() -> Any:
             if document.local:
                 return document.build(ctx, ())
-            found = await self._database.read(components.find, repository.id, repository.name, query)
+            found = await self._database.read(_find, repository, queries)
             return document.build(ctx, found)
 
         return Edition(f"{repository.id}.{revision}", model, changed)
+
+
+def _revision(tx: Transaction, repository_id: int, queries: Sequence[Query]) -> tuple[int, datetime | None]:
+    """Revisions only grow, so their sum changes with each; and when the last one did."""
+    found = [revisions.current(tx, repository_id, query) for query in queries]
+    return sum(value for value, _ in found), max((moment for _, moment in found if moment is not None), default=None)
+
+
+def _find(tx: Transaction, repository: Repository, queries: Sequence[Query]) -> list[Component]:
+    """Each component once, although several queries find it."""
+    found = (each for query in queries for each in components.find(tx, repository.id, repository.name, query))
+    return list({(each.id, each.coordinates): each for each in found}.values())
 
 
 def from_asset(asset: Asset, stores: Stores) -> Found:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -21,6 +22,7 @@ Subscriber = Callable[[Sequence[Event]], Awaitable[None]]
 BATCH = 500
 LEASE_SECONDS = 15.0
 IDLE_SECONDS = 5.0
+GATHER_SECONDS = 0.2
 
 
 class Outbox:
@@ -64,8 +66,7 @@ class Outbox:
             except Exception:
                 log.exception("outbox_failed")
                 await asyncio.sleep(IDLE_SECONDS)
-            try:
-                await asyncio.wait_for(self._woken.wait(), IDLE_SECONDS)
-            except TimeoutError:
-                continue
-            await asyncio.sleep(0.2)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._woken.wait()
+            await asyncio.sleep(GATHER_SECONDS)

@@ -191,8 +191,15 @@ class ProxySource:
         return False
 
     async def _ask(self, fill: Fill, want: Want) -> None:
-        origin = await want.route.origin(want.ctx, UpstreamHandle(self, want))
-        location = _with_query(want.route, want.ctx, origin.location)
+        try:
+            origin = await want.route.origin(want.ctx, UpstreamHandle(self, want))
+        except NotFound:
+            # What upstream's index does not list is not there. The index is kept, so asking it again costs nothing.
+            fill.answer(Missing())
+            fill.finish(None)
+            return
+        asks_itself = "?" in origin.location
+        location = origin.location if asks_itself else _with_query(want.route, want.ctx, origin.location)
         headers = _request_headers(want)
         async with self._upstreams.request(want.remote, location, headers=headers) as response:
             if response.status == 304 and want.kept is not None:
@@ -259,6 +266,19 @@ class ProxySource:
         finally:
             reader.close()
 
+    async def fetch(self, repository: Repository, path: str, limit: int) -> bytes | None:
+        """GET a small thing that is not kept; `None` when upstream has none, or more than `limit` bytes of it."""
+        assert repository.remote is not None
+        async with self._upstreams.request(repository.remote, path) as response:
+            if response.status in REFUSALS or response.status >= 500:
+                raise UpstreamRefused(f"the upstream of {repository.name} answered {response.status}")
+            body = bytearray()
+            async for chunk in response.chunks():
+                body += chunk
+                if len(body) > limit:
+                    return None
+            return bytes(body) if response.status == 200 else None
+
     async def post(self, want: Want, path: str, body: bytes, headers: Headers) -> bytes:
         return await self.relay(want.repository, path, body, headers)
 
@@ -294,6 +314,9 @@ class UpstreamHandle:
         if model is None:
             raise NotFound(f"{path} is not in the upstream of {want.repository.name}")
         return model
+
+    async def fetch(self, path: str, *, limit: int) -> bytes | None:
+        return await self._source.fetch(self._want.repository, path, limit)
 
     async def post(self, path: str, body: bytes, headers: Headers) -> bytes:
         return await self._source.post(self._want, path, body, headers)

@@ -30,7 +30,8 @@ async def read_json_with_attachments(
 ) -> tuple[Any, dict[str, Draft]]:
     """The document without its `<attachments>.<file>.data` strings, and a draft of what each of them held.
 
-    Each file goes through `keep` (it is `Hosted.draft`) as it arrives; the rest may have `limit` bytes. Raises
+    A string that begins with `{` is no base64: such an attachment is text, and stays in the document. Each file goes
+    through `keep` (it is `Hosted.draft`) as it arrives; the rest may have `limit` bytes. Raises
     `Invalid` for malformed JSON or base64, `TooLarge`; then no draft is left.
     """
     drafts: dict[str, Draft] = {}
@@ -110,11 +111,9 @@ class _Scanner:
         self._reading = self._plain
         if self._expects_name or self._nesting != b"{{{":
             return
-        attachments, filename, member = self._path
+        attachments, _, member = self._path
         if attachments == self._attachments and member == "data":
-            self.pieces.append(Begin(filename))
-            self._base64 = _Base64()
-            self._reading = self._encoded
+            self._reading = self._attachment
 
     def _plain(self, chunk: bytes, position: int) -> int:
         """Inside of a string that stays: a member's name, or a value."""
@@ -142,6 +141,16 @@ class _Scanner:
         if self._name_start is not None and depth <= len(self._path):
             self._path[depth - 1] = parse_json(b'"' + self.rest[self._name_start :])
         self._expects_name = False
+
+    def _attachment(self, chunk: bytes, position: int) -> int:
+        """At the first character of an attachment's string: npm sends provenance as plain JSON text, not as base64."""
+        if chunk[position] == _OPEN_OBJECT:
+            self._reading = self._plain
+            return position
+        self.pieces.append(Begin(self._path[1]))
+        self._base64 = _Base64()
+        self._reading = self._encoded
+        return position
 
     def _encoded(self, chunk: bytes, position: int) -> int:
         """Inside of an attachment's string, which no quote can be part of."""

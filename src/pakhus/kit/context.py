@@ -184,6 +184,10 @@ class Upstream(Protocol):
         """The parsed document, read through the cache. Raises `NotFound` when upstream has none."""
         ...
 
+    async def fetch(self, path: str, *, limit: int) -> bytes | None:
+        """GET a small thing that is not kept, a checksum say; `None` when upstream has none within `limit` bytes."""
+        ...
+
     async def post(self, path: str, body: bytes, headers: Headers) -> bytes: ...
 
 

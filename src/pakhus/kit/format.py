@@ -100,8 +100,8 @@ class Derived(ABC, Generic[Model]):
     def admit(self, ctx: Context) -> None:
         """Raise if the repository's settings refuse this path."""
 
-    def select(self, ctx: Context) -> Query:
-        """Which components feed it."""
+    def select(self, ctx: Context) -> Query | Sequence[Query]:
+        """Which components feed it: those that any of the queries finds."""
         return Query(name=ctx.params.get("name"))
 
     @abstractmethod

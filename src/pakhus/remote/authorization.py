@@ -32,6 +32,8 @@ _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _NAME = re.compile(_WORD)
 _VALUE = re.compile(rf'\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_WORD}))')
 _ESCAPE = re.compile(r"\\(.)")
+_SERVICE = re.compile(r"https?://|/", re.IGNORECASE)
+"""A realm that is an address; elsewhere it is a mere name (RFC 6750, section 3), and there is nobody to ask."""
 
 Fetch = Callable[[URL, str | None], Awaitable[tuple[int, bytes]]]
 """GET a token service's URL with an `Authorization` value: its status and (bounded) body."""
@@ -130,7 +132,7 @@ class Authorization:
             return None
         given = challenges(headers)
         for challenge in given:
-            if challenge.scheme == "bearer" and challenge.get("realm"):
+            if challenge.scheme == "bearer" and _SERVICE.match(challenge.get("realm")):
                 return await self._token(remote, url, challenge=challenge, own=own, tried=tried, fetch=fetch)
         if own is None or (given and all(challenge.scheme != "basic" for challenge in given)):
             return None

@@ -68,6 +68,7 @@ class Accounts:
         self._verified: TTLCache[bytes, tuple[Actor, datetime | None, int]] = TTLCache(
             10_000, CACHED_SECONDS, timer=seconds
         )
+        self._proven: TTLCache[bytes, str] = TTLCache(10_000, CACHED_SECONDS, timer=seconds)
         self._generation = -1
         self._access = Access({}, {}, {})
         self._used: dict[int, datetime] = {}
@@ -126,14 +127,24 @@ class Accounts:
             raise Unauthenticated(WRONG)
         self._throttle.check(username, address)
         user = await self._database.read(accounts.user, username)
-        hashed = user.password_hash if user is not None else ""
-        if not await self._passwords.verify(hashed, password) or user is None:
+        if not await self._proves(username, password, user) or user is None:
             self._throttle.failed(username, address)
             raise Unauthenticated(WRONG)
         if user.status not in ("active", "changepassword"):
             raise Unauthenticated(f"user '{username}' is {user.status}")
         self._throttle.succeeded(username, address)
         return user
+
+    async def _proves(self, username: str, password: str, user: User | None) -> bool:
+        """Is it the user's password? A proof is remembered with the hash that it was made against."""
+        hashed = user.password_hash if user is not None else ""
+        key = _cache_key("proof", username, password)
+        if hashed and self._proven.get(key) == hashed:
+            return True
+        if not await self._passwords.verify(hashed, password):
+            return False
+        self._proven[key] = hashed
+        return True
 
     async def _known(self, key: bytes, address: str) -> Actor | None:
         await self._current()

@@ -223,6 +223,11 @@ class Settings(Section):
     bootstrap: Bootstrap = Bootstrap()
     log: Log = Log()
 
+    @field_validator("data")
+    @classmethod
+    def without_tilde(cls, value: Path) -> Path:
+        return value.expanduser()
+
     @property
     def database_dsn(self) -> str:
         """The DSN that is used: the configured one, or SQLite in the data directory."""

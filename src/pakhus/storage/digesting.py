@@ -70,15 +70,15 @@ class Lane:
 
     def nudge(self, handle: Handle, *, least: int = INLINE) -> None:
         """Go on if no thread is at it and at least so many bytes wait."""
-        if self._job is None and not self._stopped and self._spool.written - self._done >= least:
+        if not self._running() and not self._stopped and self._spool.written - self._done >= least:
             if self._spool.written < INLINE:
                 self._follow(handle.fd)
             else:
                 self._start(handle)
 
     async def catch_up(self, handle: Handle) -> None:
-        while not self._stopped and (self._job or self._done < self._spool.written):
-            await asyncio.shield(self._job or self._start(handle))
+        while not self._stopped and self._done < self._spool.written:
+            await asyncio.shield(self._running() or self._start(handle))
 
     def stop(self) -> None:
         self._stopped = True
@@ -88,13 +88,16 @@ class Lane:
             each.update(piece)
         self._done += len(piece)
 
+    def _running(self) -> asyncio.Future[None] | None:
+        return self._job if self._job is not None and not self._job.done() else None
+
     def _start(self, handle: Handle) -> asyncio.Future[None]:
         self._job = handle.submit(self._pool, self._follow, handle.fd)
         self._job.add_done_callback(lambda job: self._ended(handle, job))
         return self._job
 
     def _ended(self, handle: Handle, job: asyncio.Future[None]) -> None:
-        self._job = None
+        """More may have been written since; a failure is met again, and told, by `catch_up`."""
         if not job.cancelled() and job.exception() is None:
             self.nudge(handle)
 

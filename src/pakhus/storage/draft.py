@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pakhus.domain.content import Digests
-from pakhus.domain.errors import StorageFull, Unavailable
+from pakhus.domain.errors import Unavailable
 from pakhus.storage.digesting import Digesting
 from pakhus.storage.handle import PIECE
-from pakhus.storage.spool import NO_ROOM, Spool
+from pakhus.storage.spool import Spool, explain
 
 Place = Callable[[Spool], Awaitable[tuple[str, Path]]]
 """Make a complete spool durable: its new key and where the file is now."""
@@ -73,9 +73,14 @@ class FileDraft:
 
     def open(self) -> BinaryIO:
         self._check()
-        return self._spool.open()
+        try:
+            return self._spool.open()
+        except OSError as error:
+            raise explain(error) from error
 
     def follow(self, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        if not self._settled:
+            self._check()
         return Following(self, self._spool, start=start, stop=stop)
 
     async def commit(self) -> str:
@@ -100,7 +105,9 @@ class FileDraft:
         self._announce()
 
     async def cancel(self, error: Exception | None = None) -> None:
-        if not self._settled and self._error is None:
+        if self._settled and self._key is not None:
+            return
+        if self._error is None:
             self._error = error or Unavailable("The body was given up before it was complete.")
         self._digesting.stop()
         self._announce()
@@ -117,6 +124,7 @@ class FileDraft:
 
     @property
     def is_settled(self) -> bool:
+        """Whether `readable` is the whole body."""
         return self._settled
 
     async def progress(self) -> None:
@@ -140,7 +148,7 @@ class FileDraft:
 
     async def _broken(self, error: OSError) -> Exception:
         """Give up after a failure of the disk; what to raise."""
-        cause = StorageFull("The blob store is full.") if error.errno in NO_ROOM else error
+        cause = explain(error)
         await self.cancel(cause)
         return cause
 

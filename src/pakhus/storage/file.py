@@ -21,11 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from pakhus.domain.errors import StorageFull
 from pakhus.storage.digesting import Digesting
 from pakhus.storage.draft import FileDraft
 from pakhus.storage.reader import FileReader
-from pakhus.storage.spool import NO_ROOM, Spool, create, remove_abandoned, write_all
+from pakhus.storage.spool import Spool, create, explain, remove_abandoned, write_all
 from pakhus.storage.store import BlobMissing
 
 T = TypeVar("T")
@@ -149,16 +148,14 @@ class FileStore:
             draft.rename(sidecar_of(path))
         except OSError as error:
             draft.unlink(missing_ok=True)
-            if error.errno in NO_ROOM:
-                raise StorageFull("The blob store is full.") from error
-            raise
+            raise explain(error) from error
         finally:
             os.close(fd)
 
     def _sweep(self, before: float) -> int:
         with os.scandir(self._drafts) as entries:
-            old = [Path(entry.path) for entry in entries if (modified(entry) or before) < before]
-        return sum(remove_abandoned(path) for path in old)
+            times = [(Path(entry.path), modified(entry)) for entry in entries]
+        return sum(remove_abandoned(path) for path, when in times if when is not None and when < before)
 
     def _free(self) -> int:
         found = os.statvfs(self._drafts)

@@ -37,10 +37,6 @@ class Handle:
             self._users = 0
             os.close(self.fd)
 
-    @property
-    def is_open(self) -> bool:
-        return self._users > 0
-
     def share(self) -> None:
         """One more user. Raises `ValueError` when the file is closed already."""
         with self._lock:

@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import BinaryIO
 
+from pakhus.domain.errors import StorageFull
 from pakhus.storage.handle import Handle
 from pakhus.storage.store import BlobMissing
 
@@ -36,6 +37,7 @@ class Spool:
         self._tail = bytearray()
         self._handle: Handle | None = None
         self._path: Path | None = None
+        self._is_open = False
         self._owned = True
         self._holders = 0
         self.written = 0
@@ -58,9 +60,9 @@ class Spool:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is still in memory."""
-        tail, self._tail = self._tail, bytearray()
-        self._write(tail)
+        """Write what is still in memory, which stays there when that fails."""
+        self._write(self._tail)
+        self._tail = bytearray()
 
     def complete(self) -> None:
         """No more comes: one place for all bytes, the file where there is one, else memory."""
@@ -92,8 +94,8 @@ class Spool:
 
     def hold(self) -> None:
         """Keep the bytes readable, even when they are discarded, until `release`. Raises `BlobMissing`."""
-        if self._handle is not None and not self._handle.is_open:
-            self._handle = self._reopened()
+        if self._handle is not None and not self._is_open:
+            self._handle, self._is_open = self._reopened(), True
         self._holders += 1
 
     def release(self) -> None:
@@ -145,8 +147,8 @@ class Spool:
     def _write(self, chunk: bytes | bytearray) -> None:
         if self._handle is None:
             fd, self._path = create(self._folder)
-            self._handle = Handle(fd)
-        write_all(self._handle.fd, chunk)
+            self._handle, self._is_open = Handle(fd), True
+        write_all(self._handle.fd, chunk, self.written)
         self.written += len(chunk)
 
     def _disown(self) -> None:
@@ -154,7 +156,8 @@ class Spool:
         self._close_unused()
 
     def _close_unused(self) -> None:
-        if not self._owned and not self._holders and self._handle is not None and self._handle.is_open:
+        if self._is_open and not self._owned and not self._holders and self._handle is not None:
+            self._is_open = False
             self._handle.release()
 
     def _reopened(self) -> Handle:
@@ -166,8 +169,13 @@ class Spool:
         raise BlobMissing("The draft was given up.")
 
 
+def explain(error: OSError) -> Exception:
+    """`StorageFull` for a disk without room, else the error itself."""
+    return StorageFull("The blob store is full.") if error.errno in NO_ROOM else error
+
+
 def create(folder: Path) -> tuple[int, Path]:
-    """A new file with a random name, locked for as long as it is open, so that `is_abandoned` can tell."""
+    """A new file with a random name, locked for as long as it is open, so that `remove_abandoned` can tell."""
     while True:
         path = folder / secrets.token_hex(16)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
@@ -194,9 +202,9 @@ def remove_abandoned(path: Path) -> bool:
     return True
 
 
-def write_all(fd: int, chunk: bytes | bytearray) -> None:
+def write_all(fd: int, chunk: bytes | bytearray, position: int = 0) -> None:
     """A full disk first shows as a short write."""
     with memoryview(chunk) as view:
         done = 0
         while done < len(view):
-            done += os.write(fd, view[done:])
+            done += os.pwrite(fd, view[done:], position + done)

@@ -222,3 +222,12 @@ async def test_a_long_text_is_read_in_linear_time() -> None:
     document, _ = await read_json_with_attachments(stream(cut(body, [16384] * 400)), Shelf().keep)
     assert len(document["readme"]) == 8 * 300_000
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+async def test_attachments_that_are_text_stay_in_the_document(size: int) -> None:
+    bundle = json.dumps({"mediaType": "x", "quoted": '"{'})
+    body = json.dumps({"_attachments": {"a": {"data": bundle, "length": 1}, "b": {"data": "eA=="}}}).encode()
+    document, drafts = await read_json_with_attachments(stream(cut(body, [size] * 400)), Shelf().keep)
+    assert document["_attachments"] == {"a": {"data": bundle, "length": 1}, "b": {}}
+    assert list(drafts) == ["b"]

@@ -72,6 +72,12 @@ async def test_basic_is_not_sent_where_only_something_else_is_asked(upstreams: H
     assert server.sent("Authorization") == [None]
 
 
+async def test_a_bearer_realm_that_is_a_name_is_no_token_service(upstreams: HttpUpstreams, serve: Serve) -> None:
+    server = await serve(text(status=401, headers={"WWW-Authenticate": 'Bearer realm="npm", Basic realm="x"'}))
+    assert (await get(upstreams, remote(server.url, authentication=user())))[0] == 401
+    assert server.sent("Authorization") == [None, BASIC]
+
+
 def registry(realm: Callable[[], str], valid: Callable[[], str]) -> Handler:
     """Wants the bearer token that is valid just now; its scope is the path without the last two segments."""
 

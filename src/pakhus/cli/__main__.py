@@ -1,0 +1,5 @@
+"""`python -m pakhus.cli` is `pakhus`."""
+
+from pakhus.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""`pakhus upload`: which file goes where (`kinds`, `plan`), and sending it (`transfer`)."""

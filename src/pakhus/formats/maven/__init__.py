@@ -1,0 +1,87 @@
+"""Maven 2: the repository layout as Maven, Gradle, sbt and Ivy use it.
+
+Sources: the "Maven2 repository layout", "Maven Metadata" and "archetype catalog" models of the Maven project; Nexus's
+words for policies, upload and search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pakhus.domain.content import Asset
+from pakhus.domain.repository import RepositoryType
+from pakhus.domain.security import Permission
+from pakhus.formats.maven.documents import (
+    CHECKSUM_PATH,
+    METADATA_PATH,
+    CatalogDocument,
+    MetadataDocument,
+    keep_derived,
+    take_catalog,
+    take_checksum,
+    take_metadata,
+)
+from pakhus.formats.maven.files import Artifact
+from pakhus.formats.maven.layout import CATALOG, parse
+from pakhus.formats.maven.policy import MavenSettings
+from pakhus.formats.maven.upload import UPLOAD
+from pakhus.formats.maven.usage import USAGE
+from pakhus.kit.context import Settings
+from pakhus.kit.format import Action, Checksum, Format
+from pakhus.kit.versions import maven_key, maven_prerelease
+
+
+class Maven(Format):
+    name = "maven2"
+    segment = "maven"
+    routes = (
+        Action("PUT", METADATA_PATH, take_metadata),
+        Action("DELETE", METADATA_PATH, keep_derived, needs=Permission.DELETE),
+        Action("PUT", CATALOG, take_catalog),
+        Action("DELETE", CATALOG, keep_derived, needs=Permission.DELETE),
+        Action("PUT", CHECKSUM_PATH, take_checksum),
+        Action("DELETE", CHECKSUM_PATH, keep_derived, needs=Permission.DELETE),
+        Checksum(CHECKSUM_PATH),
+        MetadataDocument(),
+        CatalogDocument(),
+        Artifact(),
+    )
+    settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = {
+        RepositoryType.HOSTED: MavenSettings,
+        RepositoryType.PROXY: MavenSettings,
+    }
+    upload = UPLOAD
+    search: ClassVar[Mapping[str, str]] = {
+        "maven.groupId": "namespace",
+        "maven.artifactId": "name",
+        "maven.baseVersion": "asset.baseVersion",
+        "maven.extension": "asset.extension",
+        "maven.classifier": "asset.classifier",
+        "gavec": "asset.gavec",
+    }
+    usage = USAGE
+
+    def version_key(self, version: str) -> Any:
+        return maven_key(version)
+
+    def prerelease(self, version: str) -> bool:
+        return maven_prerelease(version)
+
+    def browse(self, asset: Asset) -> Sequence[str]:
+        """As Nexus shows it: the files of a timestamped build stand in a folder of their own."""
+        gav = parse(asset.path)
+        segments = asset.path.split("/")
+        return [*segments[:-1], gav.version, segments[-1]] if gav is not None and gav.is_timestamped else segments
+
+    def describe(self, asset: Asset) -> Mapping[str, Any]:
+        gav = parse(asset.path)
+        if gav is None:
+            return {}
+        members = {
+            "groupId": gav.group_id,
+            "artifactId": gav.artifact_id,
+            "version": gav.base_version,
+            "extension": gav.full_extension,
+        }
+        return {**members, "classifier": gav.classifier} if gav.classifier else members
