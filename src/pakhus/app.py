@@ -40,6 +40,7 @@ from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
+from pakhus.services.routing import RoutingRules
 from pakhus.services.services import Services
 from pakhus.services.users import Users
 from pakhus.settings import Settings, signing_secret
@@ -169,6 +170,7 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
         roles=Roles(database, list(catalog.formats)),
         access=Access(database),
         blobstores=blobstores,
+        routing=RoutingRules(database, catalog),
         health=Health(database, catalog, stores, blobstores, settings.data, _now),
     )
     metrics = Metrics(services)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from pakhus.rest import (
     anonymous,
+    blobstores,
     login,
     native,
     openapi,
@@ -13,6 +14,7 @@ from pakhus.rest import (
     realms,
     repositories,
     roles,
+    routing_rules,
     status,
     tokens,
     users,
@@ -48,6 +50,8 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         status.router,
         repositories.router,
         repositories.of_formats(list(services.catalog.formats.values())),
+        blobstores.router,
+        routing_rules.router,
         users.router,
         roles.router,
         anonymous.router,

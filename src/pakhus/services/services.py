@@ -20,6 +20,7 @@ from pakhus.services.health import Health
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
+from pakhus.services.routing import RoutingRules
 from pakhus.services.users import Users
 
 
@@ -43,3 +44,4 @@ class Services:
     access: Access
     blobstores: BlobStores
     health: Health
+    routing: RoutingRules
