@@ -5,13 +5,13 @@ Maven is a launcher for plugins: those that it needs come from the live upstream
 
 from __future__ import annotations
 
-import subprocess
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.clients import programs
 from tests.clients.programs import Program, Result
 from tests.clients.server import ADMIN
@@ -100,7 +100,7 @@ class Maven:
         return self.program.run("-B", "-ntp", "-s", settings, local, *args, cwd=cwd, home=self.home, timeout=540)
 
     def deploy_file(self, shape: str, file: Path, artifact: str, version: str, *more: str) -> Result:
-        where = (f"-DrepositoryId=acme", f"-Durl={self.shapes.url(shape)}", f"-Dfile={file}")
+        where = ("-DrepositoryId=acme", f"-Durl={self.shapes.url(shape)}", f"-Dfile={file}")
         coordinates = (f"-DgroupId={GROUP}", f"-DartifactId={artifact}", f"-Dversion={version}")
         return self.at(shape, f"{DEPLOY}:deploy-file", *where, *coordinates, *more)
 
@@ -108,7 +108,9 @@ class Maven:
         """Resolve the artifact as the dependency of a project; its file is copied to `fetched`."""
         dependency = f"<groupId>{GROUP}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
         consumer = project(self.home / "consumer", "consumer", dependency=dependency)
-        return self.at(shape, COPY, f"-DoutputDirectory={self.fetched}", "-Dmdep.useBaseVersion=true", cwd=consumer, user=user)
+        return self.at(
+            shape, COPY, f"-DoutputDirectory={self.fetched}", "-Dmdep.useBaseVersion=true", cwd=consumer, user=user
+        )
 
     @property
     def fetched(self) -> Path:

@@ -12,8 +12,6 @@ from typing import Any, BinaryIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.samples.pypi_packages import core_metadata, multipart, sdist, tarred, wheel, zipped
-from tests.unit.formats.test_pypi_simple import asset, component
 
 from pakhus.domain.content import Asset, Component, Coordinates, Digests, Facts, Query
 from pakhus.domain.errors import BadPackage, ComponentNotFound, DigestMismatch, Invalid, PakhusError, PolicyViolation
@@ -23,6 +21,8 @@ from pakhus.formats.pypi.files import PackageFile
 from pakhus.formats.pypi.metadata import parse, read_metadata
 from pakhus.formats.pypi.upload import receive, unyank, yank
 from pakhus.kit.context import Annotation, Call, Change, Context, Deposit, Draft, Form, UploadedAsset
+from tests.samples.pypi_packages import core_metadata, multipart, sdist, tarred, wheel, zipped
+from tests.unit.formats.test_pypi_simple import asset, component
 
 WHEEL = "foo_bar-1.0-py3-none-any.whl"
 PATH = f"packages/foo-bar/1.0/{WHEEL}"

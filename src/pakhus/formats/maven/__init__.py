@@ -28,8 +28,11 @@ from pakhus.formats.maven.policy import MavenSettings
 from pakhus.formats.maven.upload import UPLOAD
 from pakhus.formats.maven.usage import USAGE
 from pakhus.kit.context import Settings
-from pakhus.kit.format import Action, Checksum, Format
+from pakhus.kit.format import Action, Checksum, Clue, Format
 from pakhus.kit.versions import maven_key, maven_prerelease
+
+MODEL_BUILDER = "/usr/share/maven*/lib/maven-model-builder*.jar"
+SUPER_POM = "org/apache/maven/model/pom-4.0.0.xml"
 
 
 class Maven(Format):
@@ -61,6 +64,27 @@ class Maven(Format):
         "gavec": "asset.gavec",
     }
     usage = USAGE
+    clues = (
+        Clue(glob="~/.m2/settings.xml", xpath="{*}mirrors/{*}mirror[{*}mirrorOf='*']/{*}url"),
+        Clue(glob="~/.m2/settings.xml", xpath="{*}mirrors/{*}mirror[{*}mirrorOf='central']/{*}url"),
+        Clue(glob=MODEL_BUILDER, member=SUPER_POM, xpath="{*}repositories/{*}repository/{*}url"),
+    )
+
+    def starters(self, upstream: str | None) -> Sequence[tuple[str, dict[str, Any]]]:
+        """The names that Nexus's users know."""
+        releases = {"versionPolicy": "RELEASE", "layoutPolicy": "STRICT"}
+        snapshots = {"versionPolicy": "SNAPSHOT", "layoutPolicy": "STRICT"}
+        once = {"storage": {"writePolicy": "ALLOW_ONCE"}}
+        found: list[tuple[str, dict[str, Any]]] = [
+            ("hosted", {"name": "maven-releases", "maven": releases, **once}),
+            ("hosted", {"name": "maven-snapshots", "maven": snapshots}),
+        ]
+        if upstream is not None:
+            central = {"remoteUrl": upstream, "contentMaxAge": -1}
+            policies = {"versionPolicy": "RELEASE", "layoutPolicy": "PERMISSIVE"}
+            found.append(("proxy", {"name": "maven-central", "proxy": central, "maven": policies}))
+        members = [body["name"] for _, body in found]
+        return [*found, ("group", {"name": "maven-public", "group": {"memberNames": members}})]
 
     def version_key(self, version: str) -> Any:
         return maven_key(version)
