@@ -18,7 +18,6 @@ LONGEST = 600.0
 def pytest_itemcollected(item: pytest.Item) -> None:
     if Path(__file__).parent in item.path.parents:
         item.add_marker(pytest.mark.client)
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))  # a module's servers are started once
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONGEST))
 
