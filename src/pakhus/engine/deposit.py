@@ -86,8 +86,8 @@ class Depositor:
         async with AsyncExitStack() as stack:
             drafts = await self._drafts(place.repository, changes, stack)
             for deposit, draft in drafts:
-                await asyncio.to_thread(_check_body, place, deposit, draft)
-            await self._database.read(_precheck, place, changes)
+                await _check(place, deposit, draft)
+            await self._database.glance(_precheck, place, changes)
             store = self._stores.get(place.repository.blob_store)
             ready = [_Ready(deposit, await make_safe(self._database, store, draft)) for deposit, draft in drafts]
             try:
@@ -123,12 +123,16 @@ async def _once(body: bytes) -> Any:
     yield body
 
 
-def _check_body(place: Place, deposit: Deposit, draft: kit.Draft) -> None:
+async def _check(place: Place, deposit: Deposit, draft: kit.Draft) -> None:
     if problem := flaw(deposit.path):
         raise BadPath(f"{problem}: {deposit.path[:200]}")
     if place.repository.strict_content_type:
-        with draft.open() as body:
-            content_types.check(deposit.path, body)
+        await asyncio.to_thread(_check_type, deposit.path, draft)
+
+
+def _check_type(path: str, draft: kit.Draft) -> None:
+    with draft.open() as body:
+        content_types.check(path, body)
 
 
 def _precheck(tx: Transaction, place: Place, changes: Sequence[Change]) -> None:
