@@ -77,6 +77,7 @@ DESCRIPTOR = """\
   <mojos><mojo>
     <goal>hello</goal><requiresProject>false</requiresProject>
     <implementation>org.acme.Hello</implementation><language>java</language>
+    <instantiationStrategy>per-lookup</instantiationStrategy>
   </mojo></mojos>
 </plugin>
 """
