@@ -31,12 +31,18 @@ from pakhus.engine.sweep import Sweep
 from pakhus.kit.format import Format
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
+from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.health import Health
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
+from pakhus.services.roles import Roles
+from pakhus.services.routing import RoutingRules
 from pakhus.services.services import Services
+from pakhus.services.users import Users
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
 from pakhus.storage.store import BlobStore
@@ -157,6 +163,7 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
     max_body = None if limit is None else limit << 20
     engine = Engine(database, catalog, stores, upstreams, accounts, now=_now, seconds=time.monotonic, max_body=max_body)
     repositories = Repositories(database, catalog, Vault(secret))
+    blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
     services = Services(
         data=settings.data,
         now=_now,
@@ -169,6 +176,12 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
         accounts=accounts,
         passwords=passwords,
         repositories=repositories,
+        users=Users(database, passwords, settings.data),
+        roles=Roles(database, list(catalog.formats)),
+        access=Access(database),
+        blobstores=blobstores,
+        routing=RoutingRules(database, catalog),
+        health=Health(database, catalog, stores, blobstores, settings.data, _now),
     )
     metrics = Metrics(services)
     lines = logs.Lines()
