@@ -142,6 +142,8 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
         settings.database_dsn,
         Generation(settings.data / "generation"),
         connections=settings.database.max_conns,
+        kept=settings.database.min_conns,
+        idle_seconds=settings.database.max_idle_sec,
         now=_now,
     )
     schema.migrate(database)
@@ -258,8 +260,11 @@ async def _serve(settings: Settings) -> int:
     )
     application = create(settings, show=lambda password: _show(settings, listen, password))
     async with application.running():
-        print(f"Pakhus {__version__} serves on {listen.url}", flush=True)  # noqa: T201 -- for the person who started it
-        return 0 if await serve(application.asgi, listen, application.lane) else 1
+        return 0 if await serve(application.asgi, listen, application.lane, ready=lambda: _announce(listen)) else 1
+
+
+def _announce(listen: Listen) -> None:
+    print(f"Pakhus {__version__} serves on {listen.url}", flush=True)  # noqa: T201 -- for the person who started it
 
 
 def _show(settings: Settings, listen: Listen, password: str) -> None:

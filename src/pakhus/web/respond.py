@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,6 +90,9 @@ def _headers(found: Found) -> dict[str, str]:
         headers["last-modified"] = http_date(found.modified)
     if found.vary:
         headers["vary"] = found.vary
+    if found.digests is not None:
+        digest = b64encode(bytes.fromhex(found.digests.sha256)).decode()
+        headers["repr-digest"] = f"sha-256=:{digest}:"
     if found.content_type.partition(";")[0].strip().lower() in HTML_LIKE:
         headers["content-security-policy"] = SANDBOX
     headers.update(found.headers)
