@@ -33,6 +33,7 @@ from pakhus.kit.context import (
     Hosted,
     Reply,
     Settings,
+    UploadedAsset,
     Upstream,
     View,
 )
@@ -203,12 +204,16 @@ class Field:
 
 @dataclass(frozen=True)
 class UploadForm:
-    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`."""
+    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`.
+
+    Where one of the files `describes` the component, no component field is demanded, for `run` reads the file.
+    """
 
     run: Callable[[Form, Hosted], Awaitable[None]]
     component_fields: tuple[Field, ...] = ()
     asset_fields: tuple[Field, ...] = ()
     multiple: bool = False
+    describes: Callable[[UploadedAsset], bool] = lambda asset: False
 
 
 @dataclass(frozen=True)
