@@ -15,7 +15,7 @@ from pakhus.formats.pypi.documents import PROJECT, ROOT
 from pakhus.formats.pypi.filenames import canonical
 from pakhus.formats.pypi.files import MetadataFile, PackageFile, ProvenanceFile, SignatureFile, UnversionedFile
 from pakhus.formats.pypi.release import ProjectJson, ReleaseJson
-from pakhus.formats.pypi.upload import receive, store, unyank, yank
+from pakhus.formats.pypi.upload import receive, remove, store, unyank, yank
 from pakhus.kit.context import Settings
 from pakhus.kit.format import Action, Clue, Format, Snippet, UploadForm
 from pakhus.kit.paths import flaw
@@ -93,6 +93,7 @@ class Pypi(Format):
         ProjectJson(),
         Action("POST", "", receive),
         Action("POST", "legacy/", receive),
+        Action("DELETE", PackageFile.path, remove, needs=Permission.DELETE),
         Action("PUT", "pypi/{name}/{version}/yank", yank, needs=Permission.EDIT),
         Action("DELETE", "pypi/{name}/{version}/yank", unyank, needs=Permission.EDIT),
     )
