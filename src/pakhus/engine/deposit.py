@@ -203,7 +203,8 @@ def _check_references(tx: Transaction, place: Place, deposit: Deposit, depositin
 
 def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
     repository, coordinates = place.repository, change.coordinates
-    require(place, Permission.EDIT if coordinates.version else Permission.ADD, coordinates.name)
+    action = Permission.EDIT if coordinates.version else Permission.ADD
+    require(place, action, change.path or coordinates.name)
     known = components.attributes_of(tx, repository.id, coordinates)
     version = Version(place.format.prerelease(coordinates.version))
     components.annotate(tx, repository.id, coordinates, change.update(known), version)
@@ -242,7 +243,8 @@ def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[A
     if found is None:
         name = f"{change.coordinates.name} {change.coordinates.version}"
         raise ComponentNotFound(f"{name} is not in {repository.name}")
-    require(place, Permission.DELETE, change.coordinates.name)
+    if not found.assets:
+        require(place, Permission.DELETE, change.coordinates.name)
     return found.assets, {found.id}
 
 
