@@ -13,9 +13,15 @@ from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
+from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.blobstores import BlobStores
+from pakhus.services.health import Health
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
+from pakhus.services.roles import Roles
+from pakhus.services.routing import RoutingRules
+from pakhus.services.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +39,9 @@ class Services:
     accounts: Accounts
     passwords: Passwords
     repositories: Repositories
+    users: Users
+    roles: Roles
+    access: Access
+    blobstores: BlobStores
+    health: Health
+    routing: RoutingRules

@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from pakhus.web.exchange import App
+from pakhus.web.protocol import Lane, with_lane
 
 DRAIN_SECONDS = 30
 
@@ -30,13 +31,13 @@ class Listen:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-async def serve(app: App, listen: Listen) -> bool:
+async def serve(app: App, listen: Listen, lane: Lane) -> bool:
     """Serve until a signal asks to stop, then let requests under way finish. False when the port was not to be had."""
     config = uvicorn.Config(
         app,
         host=listen.host or "0.0.0.0",  # noqa: S104 -- an empty host means every interface
         port=listen.port,
-        http="httptools",
+        http=with_lane(lane),
         loop="none",
         lifespan="off",
         access_log=False,

@@ -17,7 +17,7 @@ from pakhus.formats.pypi.files import MetadataFile, PackageFile, ProvenanceFile,
 from pakhus.formats.pypi.release import ProjectJson, ReleaseJson
 from pakhus.formats.pypi.upload import receive, remove, store, unyank, yank
 from pakhus.kit.context import Settings
-from pakhus.kit.format import Action, Format, Snippet, UploadForm
+from pakhus.kit.format import Action, Clue, Format, Snippet, UploadForm
 from pakhus.kit.paths import flaw
 from pakhus.kit.versions import pep440_key, pep440_prerelease
 
@@ -75,6 +75,9 @@ USAGE = (
     ),
 )
 
+BUILT_IN = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+"""How to ask pip for the index that it uses when nobody configured one."""
+
 
 class Pypi(Format):
     name = "pypi"
@@ -103,6 +106,10 @@ class Pypi(Format):
         "pypi.summary": "component.summary",
     }
     usage = USAGE
+    clues = (
+        Clue(command=("{python}", "-m", "pip", "config", "get", "global.index-url"), without="/simple"),
+        Clue(command=("{python}", "-c", BUILT_IN), without="/simple"),
+    )
 
     def canonical(self, path: str) -> str:
         return canonical(path)
