@@ -20,7 +20,7 @@ def built(folder: Path, name: str, version: str, **metadata: object) -> Path:
 
 
 def twine_upload(twine: Program, url: str, *files: Path, user: tuple[str, str] = ADMIN) -> Result:
-    login = ("--username", user[0], "--password", user[1], "--non-interactive", "--verbose")
+    login = ("--username", user[0], "--password", user[1], "--non-interactive")
     return twine.run("upload", "--repository-url", url, *login, *files)
 
 
