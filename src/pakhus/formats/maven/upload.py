@@ -102,4 +102,5 @@ UPLOAD = UploadForm(
         Field("classifier", description="Classifier"),
     ),
     multiple=True,
+    complete=lambda form: any(_is_pom(asset) for asset in form.assets),
 )
