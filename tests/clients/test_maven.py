@@ -108,7 +108,9 @@ class Maven:
         """Resolve the artifact as the dependency of a project; its file is copied to `fetched`."""
         dependency = f"<groupId>{GROUP}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
         consumer = project(self.home / "consumer", "consumer", dependency=dependency)
-        return self.at(shape, COPY, f"-DoutputDirectory={self.fetched}", "-Dmdep.useBaseVersion=true", cwd=consumer, user=user)
+        return self.at(
+            shape, COPY, f"-DoutputDirectory={self.fetched}", "-Dmdep.useBaseVersion=true", cwd=consumer, user=user
+        )
 
     @property
     def fetched(self) -> Path:

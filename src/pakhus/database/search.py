@@ -132,23 +132,20 @@ def _page(
     return shown, (*key, end.id), len(rows) > limit
 
 
-def _in_scope(scopes: Sequence[Scope]) -> ColumnElement[bool]:
+def _in_scope(scopes: Sequence[Scope], *, on_assets: bool = False) -> ColumnElement[bool]:
+    """In one of the scopes, with its conditions on components or on assets."""
     alternatives = [
-        and_(component.c.repository_id.in_(scope.repositories), *_compared(scope.conditions, on_assets=False))
+        and_(component.c.repository_id.in_(scope.repositories), *_compared(scope.conditions, on_assets=on_assets))
         for scope in scopes
     ]
     return or_(false(), *alternatives)
 
 
 def _conditions(wanted: Search, *, on_assets: bool) -> list[ColumnElement[bool]]:
-    """The conditions for all scopes; those of one scope on assets hold only there."""
+    """The conditions for all scopes, and where some scope has one on assets, also those."""
     found = _compared(wanted.conditions, on_assets=on_assets)
-    if on_assets and any(each for scope in wanted.scopes for each in _compared(scope.conditions, on_assets=True)):
-        alternatives = [
-            and_(component.c.repository_id.in_(scope.repositories), *_compared(scope.conditions, on_assets=True))
-            for scope in wanted.scopes
-        ]
-        found.append(or_(*alternatives))
+    if on_assets and any(_is_of_asset(each.place) for scope in wanted.scopes for each in scope.conditions):
+        found.append(_in_scope(wanted.scopes, on_assets=True))
     return found
 
 

@@ -11,6 +11,7 @@ from pakhus.rest import (
     components,
     formats,
     login,
+    metrics,
     native,
     openapi,
     problems,
@@ -32,13 +33,13 @@ BETA = "/service/rest/beta"
 NATIVE = "/api/v1"
 
 
-def create(services: Services, metrics: Metrics, *, version: str) -> FastAPI:
+def create(services: Services, figures: Metrics, *, version: str) -> FastAPI:
     """The application. The gateway puts `actor` and `base_url` into the state of each request."""
     app = FastAPI(
         title="Pakhus", version=version, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.services = services
-    app.state.metrics = metrics
+    app.state.metrics = figures
     app.state.started = services.now()
     app.state.mounts = _mounts(services)
     for prefix, router in app.state.mounts:
@@ -70,6 +71,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
         *((NATIVE, router) for router in own),
+        ("", metrics.router),
         ("", native.probes),
         ("", openapi.router),
     ]

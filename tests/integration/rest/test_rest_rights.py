@@ -11,13 +11,14 @@ from pakhus.rest import app as rest_app
 from pakhus.rest.app import BETA
 from pakhus.rest.openapi import mounted, right_of
 from pakhus.rest.rights import OpenToAll
+from pakhus.services.metrics import Metrics
 from tests.integration.rest.conftest import BASE, Rest
 
 
 @pytest.fixture
 def app(rest: Rest) -> FastAPI:
     services = rest.application.services
-    return rest_app.create(services, rest.application.metrics, version="1.0")
+    return rest_app.create(services, Metrics(services), version="1.0")
 
 
 def asked(app: FastAPI) -> list[tuple[str, str, object]]:
