@@ -15,12 +15,11 @@ LONGEST = 600.0
 """Seconds that a test with a real client may take: Maven on a cold cache."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.client)
-            if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(LONGEST))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if Path(__file__).parent in item.path.parents:
+        item.add_marker(pytest.mark.client)
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONGEST))
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -383,6 +386,36 @@ def test_the_rest_upload_makes_a_package_installable(pip: Program, shapes: Topol
     pip_install(pip, shapes.login_url("group", "simple/"), tmp_path / "site", "by-rest").ok()
 
     assert version_in(tmp_path / "site", "by_rest") == "1.0"
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A folder of folders of files on a plain web server, and its URL: the oldest kind of index."""
+    folder = tmp_path / "www"
+    (folder / "wheels").mkdir(parents=True)
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{web.server_address[1]}/wheels/", folder / "wheels"
+        web.shutdown()
+
+
+@pytest.mark.parametrize("client", ["pip", "uv"])
+def test_a_folder_on_a_web_server_is_an_upstream_too(
+    client: str,
+    installers: Mapping[str, Callable[..., Result]],
+    server: Server,
+    static: tuple[str, Path],
+    tmp_path: Path,
+) -> None:
+    url, folder = static
+    built(folder / "plain-files", "plain-files", "1.0", requires_python=">=3.8")
+    name = f"pypi-static-{client}"
+    server.create("pypi", "proxy", name, remote=url, pypi={"indexPath": ""})
+
+    installers[client](server.authority(name, "simple/"), tmp_path / "site", "plain.files").ok()
+
+    assert version_in(tmp_path / "site", "plain_files") == "1.0"
 
 
 @pytest.mark.live

@@ -18,6 +18,7 @@ from tests.samples import Request
 from pakhus.app import Application, create
 from pakhus.domain.repository import RepositoryType
 from pakhus.settings import load
+from pakhus.web.protocol import with_lane
 
 ADMIN = ("admin", "an-administrators-password")
 
@@ -69,10 +70,17 @@ async def serving(data: Path, environ: Mapping[str, str] | None = None) -> Async
         seen.append(f"{scope['method']} {scope['path']}")
         await application.asgi(scope, receive, send)
 
+    told = application.lane.express.replayed
+
+    def replayed(*ticket_and_more: Any) -> None:
+        seen.append("GET, replayed")
+        told(*ticket_and_more)
+
+    application.lane.express.replayed = replayed
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(
-        uvicorn.Config(counted, lifespan="off", log_config=None, access_log=False, http="httptools")
+        uvicorn.Config(counted, lifespan="off", log_config=None, access_log=False, http=with_lane(application.lane))
     )
     async with application.running(), httpx2.AsyncClient(auth=ADMIN, timeout=60, trust_env=False) as http:
         running = asyncio.create_task(server.serve(sockets=[listener]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Row, create_engine, event, make_url
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.pool import QueuePool
 
 from pakhus.database import tables
@@ -83,11 +84,21 @@ class Transaction:
 class Database:
     """One database: SQLite in a file, or PostgreSQL."""
 
-    def __init__(self, url: str, generation: Generation, *, connections: int = 10, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        url: str,
+        generation: Generation,
+        *,
+        connections: int = 10,
+        kept: int = 2,
+        idle_seconds: float = 300.0,
+        now: Callable[[], datetime],
+    ) -> None:
+        """At most `connections` to the server, `kept` of them open for good, none used after `idle_seconds` of rest."""
         self._now = now
         self.generation = generation
         self.on_recorded: Callable[[], None] = lambda: None
-        self._engine = _engine(url, connections)
+        self._engine = _engine(url, connections, kept, idle_seconds)
         self.dialect = self._engine.dialect.name
         embedded = self.dialect == "sqlite"
         self._writers = ThreadPoolExecutor(1 if embedded else connections, "pakhus-write")
@@ -159,7 +170,7 @@ class Database:
         self.generation.close()
 
 
-def _engine(url: str, connections: int) -> Engine:
+def _engine(url: str, connections: int, kept: int, idle_seconds: float) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -174,7 +185,24 @@ def _engine(url: str, connections: int) -> Engine:
         return engine
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_size=connections, max_overflow=2, pool_pre_ping=True)
+    kept = max(1, kept)
+    engine = create_engine(parsed, pool_size=kept, max_overflow=max(0, connections - kept), pool_pre_ping=True)
+    _retire_idle(engine, idle_seconds)
+    return engine
+
+
+def _retire_idle(engine: Engine, seconds: float) -> None:
+    """A connection that rested too long is replaced when it is next asked for."""
+
+    def rested(connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    def asked_for(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("rests_since", time.monotonic()) > seconds:
+            raise DisconnectionError
+
+    event.listen(engine, "checkin", rested)
+    event.listen(engine, "checkout", asked_for)
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -204,9 +204,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """`reason` are the words after the status: some clients show their user nothing else."""
+
     status: int = 200
     body: bytes = b""
     headers: Headers = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

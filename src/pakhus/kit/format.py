@@ -216,6 +216,21 @@ class UploadForm:
 
 
 @dataclass(frozen=True)
+class Clue:
+    """Where the installed client of a format keeps the address of its own upstream.
+
+    Either what a `command` prints, or an element (`xpath`) of XML files that a `glob` finds, perhaps as `member` of
+    a zip. The first address found wins; `without` is cut off its end.
+    """
+
+    command: tuple[str, ...] = ()
+    glob: str = ""
+    member: str = ""
+    xpath: str = ""
+    without: str = ""
+
+
+@dataclass(frozen=True)
 class Snippet:
     """How a client is set up: `{url}` (with trailing slash), `{host}`, `{name}`, `{user}`, `{password}` are filled in.
 
@@ -242,6 +257,7 @@ class Format:
     search: ClassVar[Mapping[str, str]] = {}
     """REST search parameter → `namespace`, `name`, `version`, `component.<attribute>` or `asset.<attribute>`."""
     usage: ClassVar[Sequence[Snippet]] = ()
+    clues: ClassVar[Sequence[Clue]] = ()
     lists_folders: ClassVar[bool] = False
     """Does GET of a folder answer with its `index.html` or a listing?"""
 
@@ -310,6 +326,7 @@ __all__ = [
     "READS",
     "Action",
     "Checksum",
+    "Clue",
     "Credential",
     "Derived",
     "Document",

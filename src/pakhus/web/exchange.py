@@ -55,6 +55,11 @@ class Exchange:
         """Fields for the one log line of this request."""
         self.scope.setdefault("state", {}).setdefault("log", {}).update(fields)
 
+    def logged(self) -> dict[str, Any]:
+        """What the log line of this request says whoever sends it, and whenever."""
+        fields = self.scope.get("state", {}).get("log", {})
+        return {"outcome": "ok", **fields, "method": self.method, "path": self.scope["path"]}
+
     async def body(self) -> AsyncIterator[bytes]:
         """The request's body as it arrives. Raises `Gone` when it is cut."""
         while True:
