@@ -35,13 +35,16 @@ from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.contents import Contents
 from pakhus.services.health import Health
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
+from pakhus.services.search import Search
 from pakhus.services.services import Services
+from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
@@ -183,6 +186,9 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
         access=Access(database),
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
+        contents=Contents(database, catalog, engine),
+        search=Search(database, catalog),
+        uploads=Uploads(catalog, engine),
         health=Health(database, catalog, stores, blobstores, settings.data, _now),
     )
     metrics = Metrics(services)

@@ -206,14 +206,14 @@ class Field:
 class UploadForm:
     """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`.
 
-    Where one of the files `describes` the component, no component field is demanded, for `run` reads the file.
+    `complete` says that a form needs no component fields, because its files say what they are.
     """
 
     run: Callable[[Form, Hosted], Awaitable[None]]
     component_fields: tuple[Field, ...] = ()
     asset_fields: tuple[Field, ...] = ()
     multiple: bool = False
-    describes: Callable[[UploadedAsset], bool] = lambda asset: False
+    complete: Callable[[Form], bool] = lambda form: False
 
 
 @dataclass(frozen=True)

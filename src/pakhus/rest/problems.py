@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from pakhus.domain.errors import Denied, Invalid, NotAllowed, PakhusError, TooManyRequests, Unauthenticated
+from pakhus.domain.errors import Denied, Forbidden, Invalid, NotAllowed, PakhusError, TooManyRequests, Unauthenticated
 from pakhus.kit.documents import dump_json
 
 log = structlog.get_logger()
@@ -63,6 +63,8 @@ def register(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, PakhusError)
+    if isinstance(error, Forbidden) and request.state.actor.anonymous:
+        error = Unauthenticated(error.message)
     fault = str(uuid.uuid4())
     status = error.code if isinstance(error, PlainText) else error.status
     headers = {FAULT: fault, "cache-control": "no-cache, no-store", **_headers(error)}

@@ -103,5 +103,5 @@ UPLOAD = UploadForm(
         Field("classifier", description="Classifier"),
     ),
     multiple=True,
-    describes=is_pom,
+    complete=lambda form: any(is_pom(asset) for asset in form.assets),
 )

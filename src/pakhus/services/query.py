@@ -1,0 +1,78 @@
+"""The words of a search: what a value of a parameter means, as alternatives of texts and patterns.
+
+Blanks separate alternatives, quotes make a phrase of them, `*` and `?` are wildcards, a backslash takes the meaning
+from what follows it. An empty value means "is empty". The keyword `q` is split at more characters, and wants all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MANY, ONE = "*", "?"
+KEYWORD_SEPARATORS = frozenset(" \t\n,-/")
+BLANKS = frozenset(" \t\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A lower-case text; `pieces` is its parts between wildcards, and the wildcards, where it has some."""
+
+    pieces: tuple[tuple[bool, str], ...]
+    """(is it a wildcard, text)"""
+
+    @property
+    def plain(self) -> str | None:
+        """The text to be equal to, or `None` for a pattern."""
+        if any(wild for wild, _ in self.pieces):
+            return None
+        return "".join(text for _, text in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Alternatives, any of which may match; none at all means "is empty"."""
+
+    terms: tuple[Term, ...]
+
+
+def parsed(value: str) -> Words:
+    """The value of any parameter but the keyword. Also the whole value is an alternative: names may have blanks."""
+    terms = tuple(_terms(value, BLANKS))
+    return Words(terms if len(terms) < 2 else (*_terms(value, frozenset()), *terms))
+
+
+def keywords(value: str) -> tuple[Term, ...]:
+    """The terms of the keyword, all of which have to be found."""
+    return tuple(_terms(value, KEYWORD_SEPARATORS))
+
+
+def _terms(value: str, separators: frozenset[str]) -> Iterator[Term]:
+    pieces: list[tuple[bool, str]] = []
+    quoted = escaped = False
+    for character in value:
+        if escaped:
+            _append(pieces, character)
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == '"':
+            quoted = not quoted
+        elif character in separators and not quoted:
+            if pieces:
+                yield Term(tuple(pieces))
+            pieces = []
+        elif character in (MANY, ONE) and not quoted:
+            pieces.append((True, character))
+        else:
+            _append(pieces, character)
+    if pieces:
+        yield Term(tuple(pieces))
+
+
+def _append(pieces: list[tuple[bool, str]], character: str) -> None:
+    text = character.lower()
+    if pieces and not pieces[-1][0]:
+        pieces[-1] = (False, pieces[-1][1] + text)
+    else:
+        pieces.append((False, text))
