@@ -15,9 +15,11 @@ import httpx2
 import uvicorn
 from tests.samples import Request
 
-from pakhus.app import Application, create
+from pakhus.app import Application, Clock, create, timeouts
 from pakhus.domain.repository import RepositoryType
+from pakhus.remote.guard import Guard
 from pakhus.settings import load
+from pakhus.web.server import Listen, configured
 
 ADMIN = ("admin", "an-administrators-password")
 
@@ -52,7 +54,9 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(data: Path, environ: Mapping[str, str] | None = None) -> AsyncIterator[Serving]:
+async def serving(
+    data: Path, environ: Mapping[str, str] | None = None, *, clock: Clock | None = None, guard: Guard | None = None
+) -> AsyncIterator[Serving]:
     """Start, hand over, stop. Private; without the default repositories."""
     settings = load(
         data=data,
@@ -62,7 +66,7 @@ async def serving(data: Path, environ: Mapping[str, str] | None = None) -> Async
             **(environ or {}),
         },
     ).settings
-    application = create(settings)
+    application = create(settings, clock=clock or Clock(), guard=guard)
     seen: list[str] = []
 
     async def counted(scope: Any, receive: Any, send: Any) -> None:
@@ -71,9 +75,7 @@ async def serving(data: Path, environ: Mapping[str, str] | None = None) -> Async
 
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(
-        uvicorn.Config(counted, lifespan="off", log_config=None, access_log=False, http="httptools")
-    )
+    server = uvicorn.Server(configured(counted, Listen("127.0.0.1", 0), timeouts(settings)))
     async with application.running(), httpx2.AsyncClient(auth=ADMIN, timeout=60, trust_env=False) as http:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:

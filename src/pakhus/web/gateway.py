@@ -28,7 +28,6 @@ from pakhus.web.identify import Accounts, identify
 from pakhus.web.respond import send_found, send_reply
 
 PREFIX = "/repository/"
-DRAINED_BYTES = 64 << 20
 
 
 class Folders(Protocol):
@@ -57,7 +56,6 @@ class Gateway:
         rest: App,
         *,
         max_body: int | None = None,
-        write_timeout: float | None = None,
     ) -> None:
         self._engine = engine
         self._accounts = accounts
@@ -66,7 +64,6 @@ class Gateway:
         self._folders = folders
         self._rest = rest
         self._max_body = max_body
-        self._write_timeout = write_timeout
         self._mounts = [
             (template(mount.outside), mount) for format in engine.catalog.formats.values() for mount in format.mounts
         ]
@@ -109,7 +106,7 @@ class Gateway:
             if isinstance(answer, Reply):
                 await send_reply(exchange, answer)
             else:
-                await send_found(exchange, answer, count=self._downloads.count, write_timeout=self._write_timeout)
+                await send_found(exchange, answer, count=self._downloads.count)
         except Gone:
             exchange.note(outcome="client_gone")
         except PakhusError as error:
@@ -195,8 +192,11 @@ class Gateway:
         raise RepositoryNotFound("Repository not found")
 
     def _closing(self, exchange: Exchange, reply: Reply) -> Reply:
-        """A refusal does not wait for a large body that nobody will read."""
-        if exchange.consumed or (exchange.size or 0) <= DRAINED_BYTES:
+        """A client that waits for leave to send its body does not send it now (RFC 9110, section 10.1.1).
+
+        Then the next request could not be told from the body.
+        """
+        if exchange.consumed or "expect" not in exchange.headers:
             return reply
         return Reply(reply.status, reply.body, {**reply.headers, "connection": "close"})
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
 from pakhus.web.exchange import App
+from pakhus.web.protocol import Protocol, Timeouts
 
 DRAIN_SECONDS = 30
 
@@ -30,13 +32,20 @@ class Listen:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-async def serve(app: App, listen: Listen) -> bool:
+async def serve(app: App, listen: Listen, timeouts: Timeouts) -> bool:
     """Serve until a signal asks to stop, then let requests under way finish. False when the port was not to be had."""
-    config = uvicorn.Config(
+    server = uvicorn.Server(configured(app, listen, timeouts))
+    await server.serve()
+    return bool(server.started)
+
+
+def configured(app: App, listen: Listen, timeouts: Timeouts) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=listen.host or "0.0.0.0",  # noqa: S104 -- an empty host means every interface
         port=listen.port,
-        http="httptools",
+        http=partial(Protocol, timeouts=timeouts),  # type: ignore[arg-type]
+        ws="none",
         loop="none",
         lifespan="off",
         access_log=False,
@@ -49,6 +58,3 @@ async def serve(app: App, listen: Listen) -> bool:
         ssl_keyfile=listen.key_file,
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
     )
-    server = uvicorn.Server(config)
-    await server.serve()
-    return bool(server.started)
