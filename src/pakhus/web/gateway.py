@@ -12,7 +12,6 @@ from pakhus.domain.errors import (
     NotFound,
     PakhusError,
     RepositoryNotFound,
-    TooLarge,
     Unauthenticated,
 )
 from pakhus.domain.repository import Repository
@@ -72,7 +71,7 @@ class Gateway:
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, max_body=self._max_body)
         if exchange.target.startswith(PREFIX) or self._mounted(exchange):
             await self._answer(exchange)
         else:
@@ -85,8 +84,9 @@ class Gateway:
             await self._engine.catalog.refresh()
             state["base_url"] = self._origins.base_url(exchange)
             actor = await identify(exchange, self._accounts, self._origins.address(exchange))
+            exchange.check_size()
         except PakhusError as error:
-            await send_reply(exchange, problems.reply_for(error, None))
+            await send_reply(exchange, self._closing(exchange, problems.reply_for(error, None)))
             return
         state["actor"] = actor
         exchange.note(actor=actor.user)
@@ -123,7 +123,7 @@ class Gateway:
     ) -> Found | Reply:
         actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
         exchange.note(actor=actor.user)
-        self._check_size(exchange)
+        exchange.check_size()
         path = format.canonical(address.path)
         request = Request(
             repository=repository,
@@ -153,10 +153,6 @@ class Gateway:
             if folder and not format.lists_folders and (listing := await self._folders(request)) is not None:
                 return listing
             raise
-
-    def _check_size(self, exchange: Exchange) -> None:
-        if self._max_body is not None and (exchange.size or 0) > self._max_body:
-            raise TooLarge(f"the body is larger than {self._max_body} bytes")
 
     # -- addresses -------------------------------------------------------------------------------------------------
 
