@@ -33,6 +33,7 @@ from pakhus.kit.context import (
     Hosted,
     Reply,
     Settings,
+    UploadedAsset,
     Upstream,
     View,
 )
