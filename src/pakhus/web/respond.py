@@ -183,8 +183,9 @@ async def _stream(exchange: Exchange, found: Found, span: Span | None) -> bool:
     """True when the last byte went out. A body that fails half-way breaks the connection: it must not look whole."""
     start, stop = (0, None) if span is None else (span.start, span.stop)
     watch = _watch(exchange) if found.body.size is None or found.body.size > WATCHED_BYTES else None
-    chunks = found.body.chunks(start, stop)
+    chunks: AsyncIterator[bytes] | None = None
     try:
+        chunks = found.body.chunks(start, stop)
         async for chunk in chunks:
             if watch is not None and watch.done():
                 return False
@@ -195,7 +196,8 @@ async def _stream(exchange: Exchange, found: Found, span: Span | None) -> bool:
     finally:
         if watch is not None:
             watch.cancel()
-        await _close(chunks)
+        if chunks is not None:
+            await _close(chunks)
     await exchange.send({"type": "http.response.body", "body": b""})
     return True
 

@@ -13,7 +13,7 @@ from pakhus.database import components
 from pakhus.database.tables import asset, blob, component
 from pakhus.database.transaction import Transaction
 from pakhus.domain.content import ALGORITHMS
-from tests.integration.rest.conftest import ADMIN, BASE, Rest
+from tests.integration.rest.conftest import ADMIN, BASE, BOTH, Rest
 
 MANY = 20_000
 
@@ -30,6 +30,7 @@ async def items(client: httpx2.AsyncClient, path: str, **params: str) -> list[di
             return found
 
 
+@BOTH
 async def test_component_and_asset_have_every_member(rest: Rest, admin: httpx2.AsyncClient) -> None:
     await rest.hosted("files")
     await rest.put("files", "dir/a b.txt", b"hello")
@@ -132,6 +133,7 @@ async def test_reader_deletes_nothing(rest: Rest, admin: httpx2.AsyncClient) -> 
     assert len(await items(admin, "assets", repository="files")) == 1
 
 
+@BOTH
 async def test_group_lists_what_its_members_hold(rest: Rest, admin: httpx2.AsyncClient) -> None:
     for name in ("one", "two", "other"):
         await rest.hosted(name)
@@ -175,6 +177,7 @@ def fill(tx: Transaction, repository_id: int, number: int) -> None:
     )  # fmt: skip
 
 
+@BOTH
 async def test_large_repository_is_listed_whole_page_by_page(rest: Rest, admin: httpx2.AsyncClient) -> None:
     await rest.hosted("files")
     services = rest.application.services

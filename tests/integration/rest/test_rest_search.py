@@ -9,9 +9,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.integration.rest.conftest import BASE, Rest
+from tests.integration.rest.conftest import BASE, BOTH, Rest
 from tests.integration.rest.test_rest_contents import items
 
+pytestmark = BOTH
 POLICIES = {"maven": {"versionPolicy": "RELEASE", "layoutPolicy": "STRICT"}}
 
 
