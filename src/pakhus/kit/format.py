@@ -33,7 +33,6 @@ from pakhus.kit.context import (
     Hosted,
     Reply,
     Settings,
-    UploadedAsset,
     Upstream,
     View,
 )
