@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -52,8 +53,17 @@ def maven_central() -> str:
     return str(pom.findtext("{*}repositories/{*}repository/{*}url")).strip()
 
 
+def go_proxy() -> str:
+    """The first of Go's proxies."""
+    found = re.split("[,|]", said(programs.path_of("go"), "env", "GOPROXY"))[0]
+    if not found.startswith("http"):
+        pytest.skip(f"go has no proxy here: GOPROXY is {found}")
+    return found
+
+
 ASK: dict[str, Callable[[], str]] = {
     **dict.fromkeys(("pip", "uv", "twine", "poetry"), python_index),
     **dict.fromkeys(("npm", "pnpm", "yarn", "berry"), npm_registry),
+    "go": go_proxy,
     "mvn": maven_central,
 }
