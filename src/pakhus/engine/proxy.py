@@ -1,4 +1,4 @@
-"""The proxy source: a kept copy while it is fresh, else what upstream has; a stale copy when upstream cannot be asked."""
+"""The proxy source: a kept copy while it is fresh, else what upstream has, else (upstream is down) the stale copy."""
 
 from __future__ import annotations
 
