@@ -15,7 +15,7 @@ from pakhus.domain.errors import Blocked, Unavailable
 from pakhus.domain.repository import Repository
 from pakhus.engine.found import Edition, Found, Visit
 from pakhus.kit.context import Context
-from pakhus.kit.format import Document, File
+from pakhus.kit.format import Derived, File
 
 
 class Walk(Protocol):
@@ -27,7 +27,7 @@ class Walk(Protocol):
 
     async def file(self, repository: Repository, route: File, ctx: Context, visit: Visit) -> Found | None: ...
     async def edition(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None: ...
 
 
@@ -53,7 +53,7 @@ class GroupSource:
         return None
 
     async def document(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
         editions, down = await self._editions(repository, document, ctx, visit.entering(repository.id))
         if not editions:
@@ -70,7 +70,7 @@ class GroupSource:
         return Edition(f"{repository.id}.{version}", model, max(moments, default=None))
 
     async def _editions(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> tuple[list[Edition[Any]], Unavailable | None]:
         """What the members have, and why one of them could not be asked."""
         members = self._walk.members(repository, ctx, visit)

@@ -15,6 +15,7 @@ from pakhus.database.transaction import Database
 from pakhus.domain.content import Asset
 from pakhus.domain.errors import (
     NotFound,
+    PakhusError,
     Unavailable,
     UpstreamRefused,
 )
@@ -26,10 +27,11 @@ from pakhus.engine.found import Edition, Found, Visit
 from pakhus.engine.hosted import from_asset
 from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
+from pakhus.engine.relayed import Relayed
 from pakhus.engine.stores import Stores
 from pakhus.engine.wants import REFUSALS, Want, key_of
 from pakhus.kit.context import Context, Headers
-from pakhus.kit.format import Document, File, Format
+from pakhus.kit.format import Derived, Document, DocumentSet, File, Format
 from pakhus.kit.paths import expand
 from pakhus.remote.client import Upstreams
 
@@ -73,6 +75,29 @@ class ProxySource:
         immutable = route.immutable(ctx)
         if want.kept is not None and self._fresh(want, -1 if immutable else want.remote.content_max_age):
             return from_asset(want.kept, self._stores)
+        return await self._found(want)
+
+    async def published(
+        self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
+    ) -> Found | None:
+        """A file of upstream's set, as upstream has it."""
+        want = await self._want(repository, Relayed(route), ctx, visit)
+        if want.kept is not None and await self._current(want, route):
+            return from_asset(want.kept, self._stores)
+        return await self._found(want)
+
+    async def _current(self, want: Want, route: DocumentSet[Any]) -> bool:
+        """Is the kept file fresh, and not older than the entry that vouches for it?"""
+        if route.immutable(want.ctx):
+            return self._fresh(want, -1)
+        if not self._fresh(want, want.remote.metadata_max_age):
+            return False
+        entry = await self._kept(want.repository, route.entry(want.ctx.params))
+        verified = None if want.kept is None or want.kept.kept is None else want.kept.kept.verified
+        return entry is None or verified is None or entry.path == want.key or verified >= entry.updated
+
+    async def _found(self, want: Want) -> Found | None:
+        repository = want.repository
         if self._negatives.has(repository, want.key):
             return self._stale(want)
         fill = self.fills.join((repository.id, want.key), lambda fill: self._fetcher.run(fill, want))
@@ -87,8 +112,11 @@ class ProxySource:
         return from_asset(head.asset, self._stores) if isinstance(head, Confirmed) else head
 
     async def document(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
+        if isinstance(document, DocumentSet):
+            return await self._set_edition(repository, document, ctx, visit)
+        assert isinstance(document, Document)
         if document.local:
             return Edition(f"{repository.id}.local", _immediately(document.build(ctx, ())))
         asset = await self._document_asset(await self._want(repository, document, ctx, visit))
@@ -108,9 +136,38 @@ class ProxySource:
 
         return Edition(version, model, asset.updated)
 
+    async def _set_edition(
+        self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
+    ) -> Edition[Any] | None:
+        entry = await self._set_asset(repository, route, ctx.at(route.entry(ctx.params), ctx.params), visit)
+        if entry is None:
+            return None
+
+        async def model() -> Any:
+            files = {entry.path: await self._read(entry, Document.limit)}
+            for path in route.listed(ctx, files[entry.path]):
+                asset = await self._set_asset(repository, route, ctx.at(path, ctx.params), visit)
+                if asset is not None:
+                    files[path] = await self._read(asset, Document.limit)
+            return await asyncio.to_thread(_parsed_set, route, ctx, files)
+
+        return Edition(f"{repository.id}.{entry.blob.digests.sha256}", model, entry.updated)
+
+    async def _set_asset(
+        self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
+    ) -> Asset | None:
+        """A file of upstream's set, once it is kept whole."""
+        want = await self._want(repository, Relayed(route), ctx, visit)
+        if want.kept is not None and await self._current(want, route):
+            return want.kept
+        return await self._brought(want)
+
     async def _document_asset(self, want: Want) -> Asset | None:
         if want.kept is not None and self._fresh(want, want.remote.metadata_max_age):
             return want.kept
+        return await self._brought(want)
+
+    async def _brought(self, want: Want) -> Asset | None:
         if self._negatives.has(want.repository, want.key):
             return None
         fill = self.fills.join((want.repository.id, want.key), lambda fill: self._fetcher.run(fill, want))
@@ -125,8 +182,11 @@ class ProxySource:
     async def _want(self, repository: Repository, route: File | Document[Any], ctx: Context, visit: Visit) -> Want:
         assert repository.remote is not None
         key = key_of(route, ctx)
-        kept = await self._database.glance(assets.by_path, repository.id, repository.name, key)
+        kept = await self._kept(repository, key)
         return Want(repository, repository.remote, self._formats[repository.format], route, ctx, key, visit, kept)
+
+    async def _kept(self, repository: Repository, key: str) -> Asset | None:
+        return await self._database.glance(assets.by_path, repository.id, repository.name, key)
 
     def _fresh(self, want: Want, max_age: int) -> bool:
         if want.kept is None or want.kept.kept is None:
@@ -208,3 +268,11 @@ def _immediately(value: Any) -> Callable[[], Any]:
         return value
 
     return model
+
+
+def _parsed_set(route: DocumentSet[Any], ctx: Context, files: Mapping[str, bytes]) -> Any:
+    """A set that cannot be read is an upstream that cannot be used."""
+    try:
+        return route.parse(ctx, files)
+    except (PakhusError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
+        raise UpstreamRefused(f"upstream's {route.folder(ctx.params)} is malformed: {error}") from error
