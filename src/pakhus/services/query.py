@@ -20,7 +20,7 @@ MOST_TERMS, MOST_WILDCARDS, LONGEST = 50, 8, 1000
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A text in lower case (see `folded`); `pieces` is its parts between wildcards, and the wildcards, where it has some."""
+    """A text in lower case (see `folded`): `pieces` is its parts between wildcards, and those wildcards."""
 
     pieces: tuple[tuple[bool, str], ...]
     """(is it a wildcard, text)"""
