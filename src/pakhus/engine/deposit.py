@@ -177,7 +177,7 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[C
         uploader=place.actor.user,
         uploader_ip=place.actor.address,
     )
-    assets.put(tx, repository.id, repository.name, entry, component_id)
+    assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
     if known is not None and known.component_id is not None and known.component_id != component_id:
         components.prune(tx, known.component_id)
