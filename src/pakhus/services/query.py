@@ -20,7 +20,7 @@ MOST_TERMS, MOST_WILDCARDS, LONGEST = 50, 8, 1000
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A lower-case text; `pieces` is its parts between wildcards, and the wildcards, where it has some."""
+    """A text in lower case (see `folded`): `pieces` is its parts between wildcards, and those wildcards."""
 
     pieces: tuple[tuple[bool, str], ...]
     """(is it a wildcard, text)"""
@@ -87,8 +87,13 @@ def _terms(value: str, separators: frozenset[str]) -> Iterator[Term]:
         yield Term(tuple(pieces))
 
 
+def folded(text: str) -> str:
+    """In lower case as databases do it: letters of other alphabets stay as they are."""
+    return "".join(character.lower() if character.isascii() else character for character in text)
+
+
 def _append(pieces: list[tuple[bool, str]], character: str) -> None:
-    text = character.lower()
+    text = folded(character)
     if pieces and not pieces[-1][0]:
         pieces[-1] = (False, pieces[-1][1] + text)
     else:
