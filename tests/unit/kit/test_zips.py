@@ -35,9 +35,17 @@ def test_members_are_told_as_the_directory_states_them() -> None:
         zip_members(io.BytesIO(zipped()), Limits(entries=2))
 
 
-def test_each_file_has_a_digest() -> None:
-    wanted = [(name, hashlib.sha256(FILES[name]).hexdigest()) for name in ("a.txt", "sub/b.bin")]
+def test_each_entry_has_a_digest() -> None:
+    wanted = [(name, hashlib.sha256(content).hexdigest()) for name, content in FILES.items()]
     assert zip_digests(io.BytesIO(zipped())) == wanted
+
+
+def test_a_folder_has_no_content() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("sub/", b"content")
+    with pytest.raises(BadPackage, match="folder with content"):
+        zip_digests(out)
 
 
 @pytest.mark.parametrize("limits", [Limits(member=70_000), Limits(total=80_000)])
