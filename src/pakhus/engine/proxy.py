@@ -47,7 +47,8 @@ from pakhus.storage.store import Draft
 log = structlog.get_logger()
 
 REFUSALS = frozenset({401, 402, 407, 408, 425, 429})
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 10.0
+"""Renewed while a fill goes on, however long: short, since after a crash it is what the next client waits for."""
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
 
@@ -122,7 +123,8 @@ class ProxySource:
             known = self._models.get(key)
             if known is None:
                 body = await self._read(asset, document.limit)
-                known = await asyncio.to_thread(_parse, document, ctx, asset, body)
+                source = asset.kept.origin if asset.kept is not None else ""
+                known = await asyncio.to_thread(_parse, document, ctx, body, source, asset.content_type)
                 self._models.put(key, known)
             return known
 
@@ -166,11 +168,21 @@ class ProxySource:
         name = f"fill:{want.repository.id}:{want.key}"
         if want.kept is None and not await self._lease(fill, want, name):
             return
+        if want.kept is not None:
+            await self._ask(fill, want)
+            return
+        renewing = asyncio.create_task(self._renew(name))
         try:
             await self._ask(fill, want)
         finally:
-            if want.kept is None:
-                await self._database.write(leases.release, name, self._owner)
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            await self._database.write(leases.release, name, self._owner)
+
+    async def _renew(self, lease: str) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            await self._database.write(leases.take, lease, self._owner, LEASE_SECONDS)
 
     async def _lease(self, fill: Fill, want: Want, name: str) -> bool:
         """True when it is ours to fetch; false when another process has brought the copy meanwhile."""
@@ -237,14 +249,26 @@ class ProxySource:
             if isinstance(want.route, File):
                 fill.answer(Found(Growing(draft, response.size), kind, kept.etag, _moment(kept.last_modified)))
             await _pour(response, draft, want, origin)
+            if isinstance(want.route, Document):
+                await self._understand(want, want.route, draft, kept.origin, kind)
             safe = await make_safe(self._database, store, draft)
             asset = await self._keep(want, origin, safe, kind, kept)
         except BaseException as error:
-            await draft.cancel(_as_upstream_error(error, want))
+            cause = _as_upstream_error(error, want)
+            fill.fail(cause)  # before the clients learn of it: who asks again must not join this one
+            await draft.cancel(cause)
             raise
         await safe.done()
         self._negatives.forget(want.repository, want.key)
         fill.finish(asset)
+
+    async def _understand(self, want: Want, document: Document[Any], draft: Draft, source: str, kind: str) -> None:
+        """Raise for a document that cannot be read: it must not take the place of one that could."""
+        model = await asyncio.to_thread(
+            _parse, document, want.ctx, await asyncio.to_thread(_whole, draft), source, kind
+        )
+        version = f"{want.repository.id}.{draft.digests.sha256}"
+        self._models.put((version, document.path, want.ctx.path), model)
 
     async def _keep(self, want: Want, origin: Origin, safe: Safe, kind: str, kept: Kept) -> Asset:
         coordinates, facts = None, NO_FACTS
@@ -395,7 +419,8 @@ def _store(
         component_id = components.put(tx, repository.id, coordinates, facts.component, version)
     row = safe.row(tx)
     entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept)
-    assets.put(tx, repository.id, repository.name, entry, component_id)
+    known = assets.by_path(tx, repository.id, repository.name, want.key)
+    assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     stored = assets.by_path(tx, repository.id, repository.name, want.key)
     assert stored is not None
     return stored
@@ -406,11 +431,15 @@ def _mark_verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     assets.verified(tx, asset_id, kept)
 
 
-def _parse(document: Document[Any], ctx: Context, asset: Asset, body: bytes) -> Any:
+def _whole(draft: Draft) -> bytes:
+    with draft.open() as body:
+        return body.read()
+
+
+def _parse(document: Document[Any], ctx: Context, body: bytes, source: str, content_type: str) -> Any:
     """An upstream document that cannot be read is an upstream that cannot be used, not a fault of the client's."""
-    source = asset.kept.origin if asset.kept is not None else ""
     try:
-        return document.parse(replace(ctx, source=source, accept=asset.content_type), body)
+        return document.parse(replace(ctx, source=source, accept=content_type), body)
     except (PakhusError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
         raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
 
@@ -426,7 +455,7 @@ def _moment(http_date: str) -> datetime | None:
         return None
     try:
         return parsedate_to_datetime(http_date).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -203,12 +203,16 @@ class Field:
 
 @dataclass(frozen=True)
 class UploadForm:
-    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`."""
+    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`.
+
+    `complete` says that a form needs no component fields, because its files say what they are.
+    """
 
     run: Callable[[Form, Hosted], Awaitable[None]]
     component_fields: tuple[Field, ...] = ()
     asset_fields: tuple[Field, ...] = ()
     multiple: bool = False
+    complete: Callable[[Form], bool] = lambda form: False
 
 
 @dataclass(frozen=True)
