@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ import pytest
 
 from pakhus.formats.go import modulezip
 from tests.clients import install, topology
+from tests.clients.checksums import Checksums
 from tests.clients.programs import Program, Result
 from tests.clients.server import ADMIN, Server
 from tests.clients.tls import SecureServer
@@ -342,24 +341,79 @@ def test_a_removed_version_is_gone(workspace: Callable[..., Workspace], shapes: 
     project.run("get", f"{module}@v1.1.0").refused()
 
 
-def test_without_a_database_of_checksums_go_asks_it_itself(
-    workspace: Callable[..., Workspace], shapes: Topology
+DATABASE = "sums.example.invalid"
+
+
+@pytest.fixture(scope="module")
+def static(shapes: Topology) -> Callable[[str, bytes], None]:
+    """Puts a file into an upstream that is nothing but files; `go-static` is a proxy of it, `go-relaying` a group."""
+    far, near = shapes.far, shapes.near
+    upstream = far.create("raw", "hosted", "go-files")
+    login = far.reader("go-files-reader", "raw", "go-files")
+    near.create("go", "proxy", "go-static", remote=upstream, login=login, negativeCache={"enabled": False})
+    near.create("go", "group", "go-relaying", members=[shapes.name("hosted"), "go-static"])
+
+    def put(path: str, body: bytes) -> None:
+        assert far.put(far.at("go-files", path), body).status_code == 201
+
+    return put
+
+
+def sums(module: str, version: str, body: bytes) -> Checksums:
+    """A database that knows what go.sum has to say of one module."""
+    zip_hash, mod_hash = modulezip.zip_hash(io.BytesIO(body)), modulezip.gomod_hash(gomod(module))
+    lines = (f"{module} {version} {zip_hash}", f"{module} {version}/go.mod {mod_hash}")
+    return Checksums(DATABASE, module, version, lines)
+
+
+def test_checksums_are_verified_by_the_relayed_database(
+    workspace: Callable[..., Workspace], shapes: Topology, static: Callable[[str, bytes], None]
 ) -> None:
-    """A hosted repository says that it relays none; the address that go tries then is its own."""
+    module = f"{OWN}/summed"
+    body = publish(shapes, "hosted", module, "v1.0.0")
+    database = sums(module, "v1.0.0", body)
+    for path, content in database.files().items():
+        static(f"sumdb/{DATABASE}/{path}", content)
+    env = {"GONOSUMDB": "", "GOSUMDB": database.key}
+    url = shapes.near.at("go-relaying")
+
+    workspace("group", proxy=url, env=env).run("get", f"{module}@v1.0.0").ok()
+
+    with shapes.cut_off():
+        workspace("group", proxy=url, env=env).run("get", f"{module}@v1.0.0").ok()
+    publish(shapes, "hosted", module, "v1.0.0", **{"more.go": b"package summed\n"})
+    said = workspace("group", proxy=url, env=env).run("get", f"{module}@v1.0.0").refused()
+    assert "SECURITY ERROR" in said.stderr
+
+
+def test_where_no_database_is_relayed_go_asks_it_itself(workspace: Callable[..., Workspace], shapes: Topology) -> None:
     module = f"{OWN}/unknown"
-    publish(shapes, "hosted", module, "v1.0.0")
-    env = {"GONOSUMDB": "", "GOSUMDB": f"{database_key('database.invalid')}"}
+    body = publish(shapes, "hosted", module, "v1.0.0")
+    env = {"GONOSUMDB": "", "GOSUMDB": sums(module, "v1.0.0", body).key}
 
-    refused = workspace("hosted", env=env).run("get", f"{module}@v1.0.0").refused()
+    said = workspace("hosted", env=env).run("get", f"{module}@v1.0.0").refused()
 
-    assert "https://database.invalid/" in refused.stderr
+    assert f"https://{DATABASE}/" in said.stderr
 
 
-def database_key(name: str) -> str:
-    """A verifier's key in the form of signed notes: name, hash of the key, algorithm 1 and the key itself."""
-    key = bytes([1]) + bytes(range(32))
-    digest = hashlib.sha256(f"{name}\n".encode() + key).digest()
-    return f"{name}+{digest[:4].hex()}+{base64.b64encode(key).decode()}"
+def test_a_branch_is_asked_again(
+    workspace: Callable[..., Workspace], shapes: Topology, static: Callable[[str, bytes], None]
+) -> None:
+    module, url = f"{OWN}/branched", shapes.near.at("go-relaying")
+    commits = ("v0.0.0-20240501120000-0123456789ab", "v0.0.0-20250501120000-fedcba987654")
+    for commit in commits:
+        info = json.dumps({"Version": commit, "Time": "2025-05-01T12:00:00Z"}).encode()
+        static(f"{module}/@v/{commit}.info", info)
+        static(f"{module}/@v/{commit}.mod", gomod(module))
+        static(f"{module}/@v/{commit}.zip", module_zip(module, commit))
+    for commit in commits:
+        static(f"{module}/@v/main.info", json.dumps({"Version": commit}).encode())
+        shapes.near.rest("POST", "/repositories/go-static/invalidate-cache")
+
+        project = workspace("group", proxy=url)
+        project.run("get", f"{module}@main").ok()
+
+        assert project.prints(module) == commit
 
 
 @pytest.mark.live
