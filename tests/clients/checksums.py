@@ -1,6 +1,6 @@
 """A checksum database of one record, as files: signed, and proved by a hash tree of one leaf.
 
-Sources: proposal 25530, "Secure the Public Go Module Ecosystem"; signed notes as `golang.org/x/mod/sumdb/note` has them.
+Sources: proposal 25530 ("Secure the Public Go Module Ecosystem"); signed notes: `golang.org/x/mod/sumdb/note`.
 """
 
 from __future__ import annotations
