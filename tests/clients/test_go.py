@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from pakhus.formats.go import modulezip
 from tests.clients import install, topology
+from tests.clients.checksums import Checksums
 from tests.clients.programs import Program, Result
 from tests.clients.server import ADMIN, Server
 from tests.clients.tls import SecureServer
@@ -169,12 +170,12 @@ def installed(project: Workspace, name: str) -> Program:
     return Program(name, (str(project.home / "go/bin" / name),), project.go.scratch)
 
 
-@pytest.mark.parametrize("shape", ("hosted", "nested"))
+@pytest.mark.parametrize("shape", ("hosted", "proxy", "nested"))
 def test_commits_are_versions_too(shape: str, workspace: Callable[..., Workspace], shapes: Topology) -> None:
     module = f"{OWN}/commits{shape}"
     older, newer = "v0.0.0-20240501120000-0123456789ab", "v0.0.0-20250501120000-fedcba987654"
     for version in (newer, older):
-        publish(shapes, "hosted", module, version)
+        publish(shapes, shapes.source(shape), module, version)
 
     project = workspace(shape)
     assert project.run("list", "-m", "-versions", module).ok().stdout.split() == [module]
@@ -224,13 +225,66 @@ def test_a_kept_module_outlives_its_upstream(workspace: Callable[..., Workspace]
 
 def test_the_hashes_are_those_of_go(workspace: Callable[..., Workspace], shapes: Topology) -> None:
     module = f"{OWN}/hashed"
-    publish(shapes, "hosted", module, "v1.0.0", **{"sub/a_test.go": b"package sub\n", "\u00e9t\u00e9.txt": b"x"})
+    more = {"sub/a_test.go": b"package sub\n", "sub.go": b"package hashed\n", "\u00e9t\u00e9.txt": b"x"}
+    body = publish(shapes, "hosted", module, "v1.0.0", **more)
 
     found = workspace("hosted").download(f"{module}@v1.0.0")
 
-    listed = shapes.near.rest("GET", f"/search/assets?repository={shapes.name('hosted')}&name={module}").json()
-    assert {item["path"].rpartition(".")[2] for item in listed["items"]} == {"zip", "mod", "info"}
-    assert found["Sum"].startswith("h1:")
+    assert modulezip.zip_hash(io.BytesIO(body)) == found["Sum"]
+    assert modulezip.gomod_hash(gomod(module)) == found["GoModSum"]
+
+
+def test_a_zip_of_gits_making_is_published_as_the_manual_says(
+    workspace: Callable[..., Workspace], shapes: Topology, git: Program, tmp_path: Path
+) -> None:
+    """Such a zip has entries for folders, which go takes into its hash."""
+    module, source, home = f"{OWN}/own/web", tmp_path / "source", git.home()
+    (source / "sub").mkdir(parents=True)
+    (source / "go.mod").write_bytes(gomod(module))
+    (source / "web.go").write_text('package web\n\nconst Version = "from git"\n')
+    (source / "sub/sub.go").write_text("package sub\n")
+    for command in (
+        ("init", "--quiet"),
+        ("add", "."),
+        ("-c", "user.name=me", "-c", "user.email=me@example.org", "commit", "--quiet", "-m", "Begin"),
+        ("tag", "v1.2.0"),
+        ("archive", f"--prefix={module}@v1.2.0/", "-o", "web.zip", "v1.2.0"),
+    ):
+        git.run(*command, cwd=source, home=home).ok()
+    put(shapes, "hosted", module, "v1.2.0", (source / "web.zip").read_bytes())
+
+    project = workspace("hosted")
+    found = project.download(f"{module}@v1.2.0")
+    project.run("get", f"{module}@v1.2.0").ok()
+
+    assert project.prints(module) == "from git"
+    assert modulezip.zip_hash(io.BytesIO((source / "web.zip").read_bytes())) == found["Sum"]
+
+
+def test_the_rest_upload_reads_the_module_from_the_zip(workspace: Callable[..., Workspace], shapes: Topology) -> None:
+    module = f"{OWN}/Acme/uploaded"
+    body = module_zip(module, "v1.0.0")
+    address = f"/components?repository={shapes.name('hosted')}"
+
+    files = {"go.asset": ("any.zip", body, "application/zip")}
+    wrong = shapes.near.http.post(f"/service/rest/v1{address}", files=files, data={"version": "v1.0.1"})
+    assert wrong.status_code == 400
+    assert "v1.0.0" in wrong.text
+    shapes.near.rest("POST", address, files=files, data={"version": "v1.0.0"})
+
+    assert workspace("nested").version(f"{module}@latest") == "v1.0.0"
+    found = shapes.near.rest("GET", f"/search?repository={shapes.name('hosted')}&name={module}").json()["items"]
+    assert [(each["name"], each["version"]) for each in found] == [(module, "v1.0.0")]
+    assert len(found[0]["assets"]) == 3
+
+
+def test_a_zip_that_go_could_not_extract_is_refused_with_the_reason(shapes: Topology) -> None:
+    body = module_zip(f"{OWN}/refused", "v1.0.0", **{"aux.go": b"package refused\n"})
+
+    answer = shapes.near.put(shapes.url("hosted", at(f"{OWN}/refused", "v1.0.0", ".zip")), body)
+
+    assert answer.status_code == 400
+    assert "reserved on Windows" in answer.text
 
 
 def test_a_stranger_gets_nothing(workspace: Callable[..., Workspace], shapes: Topology) -> None:
@@ -287,24 +341,79 @@ def test_a_removed_version_is_gone(workspace: Callable[..., Workspace], shapes: 
     project.run("get", f"{module}@v1.1.0").refused()
 
 
-def test_without_a_database_of_checksums_go_asks_it_itself(
-    workspace: Callable[..., Workspace], shapes: Topology
+DATABASE = "sums.example.invalid"
+
+
+@pytest.fixture(scope="module")
+def static(shapes: Topology) -> Callable[[str, bytes], None]:
+    """Puts a file into an upstream that is nothing but files; `go-static` is a proxy of it, `go-relaying` a group."""
+    far, near = shapes.far, shapes.near
+    upstream = far.create("raw", "hosted", "go-files")
+    login = far.reader("go-files-reader", "raw", "go-files")
+    near.create("go", "proxy", "go-static", remote=upstream, login=login, negativeCache={"enabled": False})
+    near.create("go", "group", "go-relaying", members=[shapes.name("hosted"), "go-static"])
+
+    def put(path: str, body: bytes) -> None:
+        assert far.put(far.at("go-files", path), body).status_code == 201
+
+    return put
+
+
+def sums(module: str, version: str, body: bytes) -> Checksums:
+    """A database that knows what go.sum has to say of one module."""
+    zip_hash, mod_hash = modulezip.zip_hash(io.BytesIO(body)), modulezip.gomod_hash(gomod(module))
+    lines = (f"{module} {version} {zip_hash}", f"{module} {version}/go.mod {mod_hash}")
+    return Checksums(DATABASE, module, version, lines)
+
+
+def test_checksums_are_verified_by_the_relayed_database(
+    workspace: Callable[..., Workspace], shapes: Topology, static: Callable[[str, bytes], None]
 ) -> None:
-    """A hosted repository says that it relays none; the address that go tries then is its own."""
+    module = f"{OWN}/summed"
+    body = publish(shapes, "hosted", module, "v1.0.0")
+    database = sums(module, "v1.0.0", body)
+    for path, content in database.files().items():
+        static(f"sumdb/{DATABASE}/{path}", content)
+    env = {"GONOSUMDB": "", "GOSUMDB": database.key}
+    url = shapes.near.at("go-relaying")
+
+    workspace("group", proxy=url, env=env).run("get", f"{module}@v1.0.0").ok()
+
+    with shapes.cut_off():
+        workspace("group", proxy=url, env=env).run("get", f"{module}@v1.0.0").ok()
+    publish(shapes, "hosted", module, "v1.0.0", **{"more.go": b"package summed\n"})
+    said = workspace("group", proxy=url, env=env).run("get", f"{module}@v1.0.0").refused()
+    assert "SECURITY ERROR" in said.stderr
+
+
+def test_where_no_database_is_relayed_go_asks_it_itself(workspace: Callable[..., Workspace], shapes: Topology) -> None:
     module = f"{OWN}/unknown"
-    publish(shapes, "hosted", module, "v1.0.0")
-    env = {"GONOSUMDB": "", "GOSUMDB": f"{database_key('database.invalid')}"}
+    body = publish(shapes, "hosted", module, "v1.0.0")
+    env = {"GONOSUMDB": "", "GOSUMDB": sums(module, "v1.0.0", body).key}
 
-    refused = workspace("hosted", env=env).run("get", f"{module}@v1.0.0").refused()
+    said = workspace("hosted", env=env).run("get", f"{module}@v1.0.0").refused()
 
-    assert "https://database.invalid/" in refused.stderr
+    assert f"https://{DATABASE}/" in said.stderr
 
 
-def database_key(name: str) -> str:
-    """A verifier's key in the form of signed notes: name, hash of the key, algorithm 1 and the key itself."""
-    key = bytes([1]) + bytes(range(32))
-    digest = hashlib.sha256(f"{name}\n".encode() + key).digest()
-    return f"{name}+{digest[:4].hex()}+{base64.b64encode(key).decode()}"
+def test_a_branch_is_asked_again(
+    workspace: Callable[..., Workspace], shapes: Topology, static: Callable[[str, bytes], None]
+) -> None:
+    module, url = f"{OWN}/branched", shapes.near.at("go-relaying")
+    commits = ("v0.0.0-20240501120000-0123456789ab", "v0.0.0-20250501120000-fedcba987654")
+    for commit in commits:
+        info = json.dumps({"Version": commit, "Time": "2025-05-01T12:00:00Z"}).encode()
+        static(f"{module}/@v/{commit}.info", info)
+        static(f"{module}/@v/{commit}.mod", gomod(module))
+        static(f"{module}/@v/{commit}.zip", module_zip(module, commit))
+    for commit in commits:
+        static(f"{module}/@v/main.info", json.dumps({"Version": commit}).encode())
+        shapes.near.rest("POST", "/repositories/go-static/invalidate-cache")
+
+        project = workspace("group", proxy=url)
+        project.run("get", f"{module}@main").ok()
+
+        assert project.prints(module) == commit
 
 
 @pytest.mark.live
@@ -315,25 +424,25 @@ def test_a_module_from_the_live_upstream_survives_its_loss(
     near.create("go", "proxy", "go-live", remote=live_upstream("go") + "/")
     near.create("go", "group", "go-live-group", members=[shapes.name("hosted"), "go-live"])
     tool = f"{OWN}/quoting"
-    main = b'package main\n\nimport "rsc.io/quote"\n\nfunc main() { println(quote.Hello()) }\n'
+    main = b'package main\n\nimport "rsc.io/quote"\n\nfunc main() { println(quote.Go()) }\n'
     files = {"go.mod": gomod(tool, f"{module} v1.5.2"), "main.go": main}
     body = archive({f"{tool}@v1.0.0/{name}": content for name, content in files.items()})
     put(shapes, "hosted", tool, "v1.0.0", body)
     url = near.at("go-live-group")
     database = said("go", "env", "GOSUMDB").split()[0].partition("+")[0]
 
-    first = workspace("group", proxy=url, env={"LANG": "en"})
-    first.run("get", f"{module}@v1.5.2", "rsc.io/sampler@latest").ok()
-    assert first.version(f"{module}@master").startswith("v1.5.3-0.")
+    first = workspace("group", proxy=url)
+    first.run("get", f"{module}@v1.5.2").ok()
     first.run("install", f"{tool}@latest").ok()
-    assert near.get(near.at("go-live-group", f"sumdb/{database}/supported")).status_code == 200
 
     near.change("go", "proxy", "go-live", httpClient={"blocked": True})
     again = workspace("group", proxy=url)
     again.run("get", f"{module}@v1.5.2").ok()
     again.run("install", f"{tool}@latest").ok()
 
-    assert "Hello" in installed(again, "quoting").run(env={"LANG": "en"}).ok().stderr
+    for relayed in ("supported", f"lookup/{module}@v1.5.2"):
+        assert near.get(near.at("go-live-group", f"sumdb/{database}/{relayed}")).status_code == 200
+    assert "sharing memory" in installed(again, "quoting").run().ok().stderr
 
 
 @pytest.mark.live

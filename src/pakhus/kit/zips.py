@@ -26,22 +26,22 @@ def zip_members(body: BinaryIO, limits: Limits = DEFAULT) -> list[Member]:
 
 
 def zip_digests(body: BinaryIO, limits: Limits = DEFAULT) -> list[tuple[str, str]]:
-    """Name and SHA-256 of each file, in the order of the directory.
+    """Name and SHA-256 of each entry, in the order of the directory; that of a folder is of no bytes.
 
-    Each is unpacked for it, so its size and its checksum are what the archive states. Raises `BadPackage`.
+    Each file is unpacked for it, so its size and its checksum are what the archive states. Raises `BadPackage`.
     """
     digests = []
     left = limits.total
     with zip_errors(), opened_zip(body, limits) as archive:
         for info in archive.infolist():
-            if info.is_dir():
-                continue
-            check_zip_member(info, limits, left)
             digest, size = hashlib.sha256(), 0
+            check_zip_member(info, limits, left)
             with archive.open(info) as member:
                 while chunk := member.read(CHUNK):
                     digest.update(chunk)
                     size += len(chunk)
+            if size and info.is_dir():
+                raise BadPackage(f"{info.filename} is a folder with content")
             if size != info.file_size:
                 raise BadPackage(f"{info.filename} is truncated")
             digests.append((info.filename, digest.hexdigest()))

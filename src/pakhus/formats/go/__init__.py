@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from pakhus.domain.content import Asset
+from pakhus.domain.errors import PakhusError
 from pakhus.domain.security import Permission
 from pakhus.formats.go.documents import Latest, RevisionQuery, VersionList
 from pakhus.formats.go.files import GoModFile, ModuleZip, VersionInfo
 from pakhus.formats.go.names import escape
 from pakhus.formats.go.sumdb import Record, Supported, Tile, TreeHead
 from pakhus.formats.go.upload import UPLOAD, receive, remove
+from pakhus.kit.context import Reply
 from pakhus.kit.format import Action, Clue, Format, Snippet
 from pakhus.kit.versions import go_key, go_prerelease
 
@@ -62,6 +66,11 @@ class Go(Format):
 
     def prerelease(self, version: str) -> bool:
         return go_prerelease(version)
+
+    def problem(self, error: PakhusError) -> Reply:
+        """go prints the status line, and below it the plain text: once is enough for the reason."""
+        plain = super().problem(error)
+        return replace(plain, reason=HTTPStatus(error.status).phrase)
 
     def browse(self, asset: Asset) -> Sequence[str]:
         """Module, version, file; other things stand where their path says."""

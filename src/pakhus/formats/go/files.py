@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import BinaryIO
 
-from pakhus.domain.content import Coordinates, Facts
+from pakhus.domain.content import NO_FACTS, Coordinates, Facts
 from pakhus.domain.errors import BadPackage, Invalid
 from pakhus.formats.go.documents import TEXT, revision
 from pakhus.formats.go.gomod import parse_gomod
@@ -49,7 +49,9 @@ class VersionInfo(VersionFile):
             published = datetime.fromisoformat(time) if isinstance(time, str) else None
         except (Invalid, ValueError) as error:
             raise BadPackage(f"the version's JSON cannot be read: {error}") from error
-        return Facts({"time": time} if time else {}, published=published)
+        if published is None or published.tzinfo is None:
+            return NO_FACTS
+        return Facts({"time": time}, published=published)
 
 
 class GoModFile(VersionFile):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pakhus.domain.errors import BadPackage
 
 _TOKEN = re.compile(r'//.*|"(?:[^"\\]|\\.)*"|`[^`]*`|[()\[\]{},]|(?:(?!//)[^\s"`()\[\]{},])+')
-_DEPRECATED = re.compile("^Deprecated:[ \t]*(.*?)(?:\n\n|$)", re.DOTALL | re.MULTILINE)
+_DEPRECATED = re.compile(r"(?m:^)Deprecated:[ \t]*(.*?)(?:\n\n|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

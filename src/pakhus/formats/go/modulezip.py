@@ -23,7 +23,7 @@ MAX_ZIP = 500 << 20
 """Bytes of a zip, and of all that is in it."""
 MAX_SINGLE = 16 << 20
 """Bytes of go.mod, and of LICENSE."""
-MAX_README = 256 << 10
+MAX_README = 64 << 10
 LIMITS = Limits(member=MAX_ZIP, total=MAX_ZIP, ratio=1100)
 """The sizes are bounded as they are: deflate's own best ratio, about 1030, is no sign of a bomb."""
 READMES = ("README.md", "readme.md", "Readme.md", "README", "README.rst", "README.txt", "README.markdown")
@@ -183,4 +183,6 @@ class _Names:
                 raise BadPackage(f"{name} is both a file and a folder")
             elif not is_folder:
                 raise BadPackage(f"the archive has {name} twice")
+            else:
+                return  # the folders above it have been here
             name, is_folder = name.rpartition("/")[0], True

@@ -147,7 +147,7 @@ def check_file(path: str) -> None:
 
 def folded(path: str) -> str:
     """The same text for names that a file system without case takes for one: simple folding, character by character."""
-    return "".join(map(_folded, path))
+    return path.lower() if path.isascii() else "".join(map(_folded, path))
 
 
 def _folded(character: str) -> str:
