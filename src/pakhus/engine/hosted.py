@@ -31,7 +31,7 @@ class HostedSource:
         selected = document.select(ctx)
         queries = (selected,) if isinstance(selected, Query) else tuple(selected)
         revision, changed = await self._database.glance(_revision, repository.id, queries)
-        if revision == 0 and not document.local:
+        if revision == 0 and not (document.local or document.always):
             return None
 
         async def model() -> Any:

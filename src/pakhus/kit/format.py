@@ -119,11 +119,13 @@ class Document(Derived[Model]):
     `media_types` are what `dump` can write, best first: the client's Accept picks one, which `dump` finds in
     `ctx.accept`. `upstream_accept` is what a proxy asks for. `query` names the parameters that change the model;
     paging belongs to `dump`. A `local` document is the same whatever the repository holds.
+    An `always` one is built where nothing was ever stored, too: "nothing found" is an answer, "not found" is none.
     """
 
     media_types: ClassVar[tuple[str, ...]] = ("application/json",)
     upstream_accept: ClassVar[str] = ""
     local: ClassVar[bool] = False
+    always: ClassVar[bool] = False
     query: ClassVar[tuple[str, ...]] = ()
     limit: ClassVar[int] = 256 << 20
     """The largest upstream document that a proxy takes, in bytes."""
