@@ -20,9 +20,9 @@ CARGO = Cargo()
 SUM = "ab" * 32
 
 
-def context(path: str = "", *, source: str = "", query: Mapping[str, str] | None = None, **params: str) -> Context:
+def context(path: str = "", params: Mapping[str, str] | None = None, *, source: str = "") -> Context:
     link = "https://here.example/repository/cargo/{}".format
-    return Context("cargo", path, params, query or {}, "", Settings(), link, source)
+    return Context("cargo", path, params or {}, {}, "", Settings(), link, source)
 
 
 def line(name: str, version: str, **more: Any) -> bytes:
@@ -43,7 +43,7 @@ def test_every_crate_has_its_index_file(name: str) -> None:
     route, params = CARGO.match("GET", path)
     assert route is INDEX
     assert params == {"prefix": prefix_of(name.lower()), "name": name.lower()}
-    INDEX.admit(context(path, **params))
+    INDEX.admit(context(path, params))
 
 
 @given(
@@ -66,7 +66,7 @@ def test_a_canonical_path_is_its_own(path: str) -> None:
 def test_an_index_file_in_the_wrong_folder_is_not_there(path: str) -> None:
     _, params = CARGO.match("GET", path)
     with pytest.raises(BadPath):
-        INDEX.admit(context(path, **params))
+        INDEX.admit(context(path, params))
 
 
 @pytest.mark.parametrize("path", ["crates/a/b-1.0.0.crate", "api/v1/other", "abc/de/x", "3/x", "a"])
@@ -96,7 +96,7 @@ def test_lines_of_an_upstream_are_relayed_as_they_are() -> None:
         line("Alpha", "1.0.0", v=3, unknown={"x": 1}),
         b'{ "vers": "1.1.0",  "name":"Alpha","cksum":"%s"}' % SUM.encode(),
     ]
-    ctx = context("al/ph/alpha", prefix="al/ph", name="alpha")
+    ctx = context("al/ph/alpha", {"prefix": "al/ph", "name": "alpha"})
     model = INDEX.parse(ctx, b"\n".join(lines) + b"\n\n")
     assert INDEX.dump(ctx, model) == b"\n".join(lines) + b"\n"
     assert model["1.0.0"].name == "Alpha"
@@ -104,7 +104,7 @@ def test_lines_of_an_upstream_are_relayed_as_they_are() -> None:
 
 
 def test_lines_of_other_crates_and_of_none_are_left_out() -> None:
-    ctx = context(prefix="al/ph", name="alpha")
+    ctx = context(params={"prefix": "al/ph", "name": "alpha"})
     body = b"\n".join([line("beta", "1.0.0"), b"{", b'{"name": "alpha"}', line("alpha", "1.0.0")])
     assert list(INDEX.parse(ctx, body)) == ["1.0.0"]
     with pytest.raises(UpstreamDown):

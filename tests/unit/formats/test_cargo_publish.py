@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pakhus.domain.errors import BadPackage, Invalid, TooLarge
+from pakhus.domain.content import Attributes, Component, Coordinates, Query
+from pakhus.domain.errors import AlreadyExists, BadPackage, Invalid, TooLarge
 from pakhus.formats.cargo.crate import facts, read_crate
-from pakhus.formats.cargo.publish import Framed, index_entry
+from pakhus.formats.cargo.publish import Framed, Release, claimed, index_entry
 from tests.samples.cargo import crate, framed
 
 MANIFEST = """
@@ -148,6 +150,53 @@ def test_links_and_rust_version_are_kept_where_they_are_stated() -> None:
 def test_malformed_metadata_is_refused(sent: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         entry(**sent)
+
+
+class Holding:
+    """What finding needs of a hosted repository: some components."""
+
+    def __init__(self, *held: Component) -> None:
+        self._held = held
+
+    async def find(self, query: Query) -> list[Component]:
+        return [c for c in self._held if c.name == query.name and query.version in (None, c.version)]
+
+
+def component(crate_name: str, version: str, /, **attributes: Any) -> Component:
+    assets: Any = (object(),) if version else ()
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return Component(1, "cargo", Coordinates(crate_name, version), attributes, assets, moment, moment)
+
+
+async def claim(name: str, version: str, *held: Component) -> Callable[[Attributes], Attributes]:
+    release = Release(name, version, {}, {}, None)  # type: ignore[arg-type]
+    return await claimed(Holding(*held), release)  # type: ignore[arg-type]
+
+
+HELD = (component("one-name", "", name="One-Name", owners=["ann"]), component("one-name", "1.0.0+a"))
+
+
+async def test_a_name_in_another_spelling_is_taken() -> None:
+    for name in ("one-name", "one_name", "One_Name"):
+        with pytest.raises(AlreadyExists, match="One-Name"):
+            await claim(name, "2.0.0", *HELD)
+    assert (await claim("One-Name", "2.0.0", *HELD))({"owners": ["ann"]}) == {"owners": ["ann"], "name": "One-Name"}
+
+
+async def test_a_name_is_free_again_when_its_versions_are_gone() -> None:
+    assert (await claim("one_name", "2.0.0", HELD[0]))({"name": "One-Name"})["name"] == "one_name"
+
+
+async def test_the_faster_of_two_publications_gets_the_name() -> None:
+    taking = await claim("one_name", "1.0.0")
+    with pytest.raises(AlreadyExists):
+        taking({"name": "one-name"})
+
+
+async def test_a_version_that_differs_in_build_metadata_only_is_refused() -> None:
+    with pytest.raises(AlreadyExists, match="build metadata"):
+        await claim("One-Name", "1.0.0+b", *HELD)
+    await claim("One-Name", "1.0.0+a", *HELD)
 
 
 def test_facts_are_those_of_the_manifest() -> None:

@@ -33,6 +33,7 @@ class Results:
 
 class Search(Document[Results]):
     path = "api/v1/crates"
+    always = True
     query = ("q", "per_page")
 
     def select(self, ctx: Context) -> Query:
