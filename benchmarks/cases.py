@@ -136,8 +136,8 @@ def npm_packument(bench: Bench) -> None:
         url = server.create("npm", "hosted", "bench")
         for number in range(bench.versions):
             server.http.put(url + packages.NPM_NAME, json=packages.npm_publication(number, url)).raise_for_status()
-        paths = {ours: f"/repository/bench/{packages.NPM_NAME}", theirs: f"/{packages.NPM_NAME}"}
-        documents(bench, f"npm packument, {bench.versions} versions", list(paths.items()))
+        paths = [(ours, f"/repository/bench/{packages.NPM_NAME}"), (theirs, f"/{packages.NPM_NAME}")]
+        documents(bench, f"npm packument, {bench.versions} versions", paths)
 
 
 def pypi_page(bench: Bench) -> None:

@@ -29,23 +29,28 @@ from pakhus.engine.sidecars import Sidecars
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
 from pakhus.kit.format import Format
+from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.contents import Contents
 from pakhus.services.health import Health
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
+from pakhus.services.search import Search
 from pakhus.services.services import Services
+from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
 from pakhus.storage.store import BlobStore
+from pakhus.web.bounded import Timeouts
 from pakhus.web.exchange import App, Origins
 from pakhus.web.express import Express, Ticket
 from pakhus.web.folders import Folders
@@ -133,7 +138,21 @@ class Application:
             yield self
 
 
-def create(settings: Settings, *, show: Callable[[str], None] = lambda password: None) -> Application:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time: of day for what is written down, monotonic seconds for what is measured."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    seconds: Callable[[], float] = time.monotonic
+
+
+def create(
+    settings: Settings,
+    *,
+    show: Callable[[str], None] = lambda password: None,
+    clock: Clock = Clock(),
+    guard: Guard | None = None,
+) -> Application:
     """Everything, wired, on a migrated database; nothing runs before `start`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     secret = signing_secret(settings)
@@ -144,12 +163,12 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
         connections=settings.database.max_conns,
         kept=settings.database.min_conns,
         idle_seconds=settings.database.max_idle_sec,
-        now=_now,
+        now=clock.now,
     )
     schema.migrate(database)
     catalog = Catalog(database, Vault(secret), installed)
     stores = Stores(catalog, lambda row: _store(row, settings.data))
-    upstreams = HttpUpstreams()
+    upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
     passwords = Passwords(min_length=settings.auth.password_min_length)
     accounts = Accounts(
         database,
@@ -158,22 +177,24 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
         secret=secret,
         jwt_hours=settings.auth.jwt_expiry_hours,
         token_max_days=settings.auth.token_max_days,
-        now=_now,
-        seconds=time.monotonic,
+        now=clock.now,
+        seconds=clock.seconds,
     )
     limit = settings.http.max_body_mb
     max_body = None if limit is None else limit << 20
-    engine = Engine(database, catalog, stores, upstreams, accounts, now=_now, seconds=time.monotonic, max_body=max_body)
+    engine = Engine(
+        database, catalog, stores, upstreams, accounts, now=clock.now, seconds=clock.seconds, max_body=max_body
+    )
     repositories = Repositories(database, catalog, Vault(secret))
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
     services = Services(
         data=settings.data,
-        now=_now,
+        now=clock.now,
         database=database,
         catalog=catalog,
         stores=stores,
         engine=engine,
-        downloads=Downloads(database, _now),
+        downloads=Downloads(database, clock.now),
         sweep=Sweep(database, stores),
         accounts=accounts,
         passwords=passwords,
@@ -183,7 +204,10 @@ def create(settings: Settings, *, show: Callable[[str], None] = lambda password:
         access=Access(database),
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
-        health=Health(database, catalog, stores, blobstores, settings.data, _now),
+        contents=Contents(database, catalog, engine),
+        search=Search(database, catalog),
+        uploads=Uploads(catalog, engine),
+        health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
     )
     metrics = Metrics(services)
     lines = logs.Lines()
@@ -217,7 +241,6 @@ def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Exp
         Folders(services.engine, Browser(services.database, services.catalog)),
         create_rest(services, metrics, version=__version__),
         max_body=max_body,
-        write_timeout=settings.http.write_timeout_sec,
     )
     return Middleware(gateway, server=SERVER, observe=metrics.observe)
 
@@ -239,10 +262,6 @@ def _start(settings: Settings) -> Start:
     )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def run(settings: Settings) -> int:
     """Serve until a signal comes. The exit code of `pakhus serve`."""
     logs.configure(level=settings.log.level, format=settings.log.format)
@@ -260,11 +279,21 @@ async def _serve(settings: Settings) -> int:
     )
     application = create(settings, show=lambda password: _show(settings, listen, password))
     async with application.running():
-        return 0 if await serve(application.asgi, listen, application.lane, ready=lambda: _announce(listen)) else 1
+        return (
+            0
+            if await serve(
+                application.asgi, listen, application.lane, timeouts(settings), ready=lambda: _announce(listen)
+            )
+            else 1
+        )
 
 
 def _announce(listen: Listen) -> None:
     print(f"Pakhus {__version__} serves on {listen.url}", flush=True)  # noqa: T201 -- for the person who started it
+
+
+def timeouts(settings: Settings) -> Timeouts:
+    return Timeouts(settings.http.read_timeout_sec, settings.http.write_timeout_sec)
 
 
 def _show(settings: Settings, listen: Listen, password: str) -> None:

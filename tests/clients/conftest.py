@@ -98,7 +98,7 @@ def client_fixture(name: str) -> Any:
     return client
 
 
-curl = client_fixture("curl")
+curl, go = (client_fixture(name) for name in ("curl", "go"))
 npm, pnpm, yarn, berry = (client_fixture(name) for name in ("npm", "pnpm", "yarn", "berry"))
 pip, uv, twine, poetry, build = (client_fixture(name) for name in ("pip", "uv", "twine", "poetry", "build"))
 mvn = client_fixture("mvn")

@@ -77,6 +77,7 @@ DESCRIPTOR = """\
   <mojos><mojo>
     <goal>hello</goal><requiresProject>false</requiresProject>
     <implementation>org.acme.Hello</implementation><language>java</language>
+    <instantiationStrategy>per-lookup</instantiationStrategy>
   </mojo></mojos>
 </plugin>
 """
@@ -162,11 +163,22 @@ def shapes(shapes_of: Callable[..., Topology]) -> Topology:
 
 
 @pytest.fixture(scope="module")
-def new_maven(shapes: Topology, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Maven]:
-    """Each with an empty local repository."""
+def tools(shapes: Topology, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A local repository with the plugins that these tests call: fetched once, into an empty one, through our proxy."""
+    scratch = tmp_path_factory.mktemp("tools")
+    maven = Maven(programs.program("mvn", scratch), shapes, scratch)
+    maven.deploy_file("hosted", jar(scratch / "warm.jar", **{"warm.txt": "warm"}), "warm", "1.0").ok()
+    maven.fetch("hosted", "warm", "1.0").ok()
+    return scratch / "local"
+
+
+@pytest.fixture
+def new_maven(shapes: Topology, tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Maven]:
+    """Each has Maven's plugins in its local repository, and nothing of ours."""
 
     def make() -> Maven:
         scratch = tmp_path_factory.mktemp("maven")
+        shutil.copytree(tools, scratch / "local", ignore=shutil.ignore_patterns("acme"))
         return Maven(programs.program("mvn", scratch), shapes, scratch)
 
     return make
@@ -262,7 +274,11 @@ def test_wrong_credentials_are_refused(new_maven: Callable[[], Maven], shapes: T
 
 
 def test_what_was_resolved_once_is_resolved_without_the_upstream(
-    new_maven: Callable[[], Maven], shapes: Topology, tmp_path: Path, proves: Callable[..., None]
+    new_maven: Callable[[], Maven],
+    shapes: Topology,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    proves: Callable[..., None],
 ) -> None:
     proves("maven2", "mvn", "proxy")
     file = jar(tmp_path / "lasting.jar", **{"lasting.txt": "lasting"})
@@ -271,8 +287,9 @@ def test_what_was_resolved_once_is_resolved_without_the_upstream(
         writer.deploy_file("upstream", file, "lasting", version).ok()
         new_maven().fetch("proxy", "lasting", version).ok()
 
+    empty = tmp_path_factory.mktemp("empty")
     with shapes.cut_off(), no_tools_upstream(shapes):
-        reader = new_maven()
+        reader = Maven(programs.program("mvn", empty), shapes, empty)
         reader.fetch("proxy", "lasting", "1.0").ok()
         reader.fetch("nested", "lasting", "1.1-SNAPSHOT").ok()
 

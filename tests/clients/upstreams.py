@@ -65,9 +65,18 @@ def crates_index() -> str:
     return found[1]
 
 
+def go_proxy() -> str:
+    """The first of Go's proxies."""
+    found = re.split("[,|]", said(programs.path_of("go"), "env", "GOPROXY"))[0]
+    if not found.startswith("http"):
+        pytest.skip(f"go has no proxy here: GOPROXY is {found}")
+    return found
+
+
 ASK: dict[str, Callable[[], str]] = {
     **dict.fromkeys(("pip", "uv", "twine", "poetry"), python_index),
     **dict.fromkeys(("npm", "pnpm", "yarn", "berry"), npm_registry),
+    "go": go_proxy,
     "mvn": maven_central,
     "cargo": crates_index,
 }

@@ -15,10 +15,11 @@ import httpx2
 import uvicorn
 from tests.samples import Request
 
-from pakhus.app import Application, create
+from pakhus.app import Application, Clock, create, timeouts
 from pakhus.domain.repository import RepositoryType
+from pakhus.remote.guard import Guard
 from pakhus.settings import load
-from pakhus.web.protocol import with_lane
+from pakhus.web.server import Listen, configured
 
 ADMIN = ("admin", "an-administrators-password")
 
@@ -53,7 +54,9 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(data: Path, environ: Mapping[str, str] | None = None) -> AsyncIterator[Serving]:
+async def serving(
+    data: Path, environ: Mapping[str, str] | None = None, *, clock: Clock | None = None, guard: Guard | None = None
+) -> AsyncIterator[Serving]:
     """Start, hand over, stop. Private; without the default repositories."""
     settings = load(
         data=data,
@@ -63,7 +66,7 @@ async def serving(data: Path, environ: Mapping[str, str] | None = None) -> Async
             **(environ or {}),
         },
     ).settings
-    application = create(settings)
+    application = create(settings, clock=clock or Clock(), guard=guard)
     seen: list[str] = []
 
     async def counted(scope: Any, receive: Any, send: Any) -> None:
@@ -79,9 +82,7 @@ async def serving(data: Path, environ: Mapping[str, str] | None = None) -> Async
     application.lane.express.replayed = replayed
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(
-        uvicorn.Config(counted, lifespan="off", log_config=None, access_log=False, http=with_lane(application.lane))
-    )
+    server = uvicorn.Server(configured(counted, Listen("127.0.0.1", 0), application.lane, timeouts(settings)))
     async with application.running(), httpx2.AsyncClient(auth=ADMIN, timeout=60, trust_env=False) as http:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:

@@ -25,6 +25,7 @@ from sqlalchemy.pool import QueuePool
 
 from pakhus.database import tables
 from pakhus.database.generation import Generation
+from pakhus.database.writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,8 +102,8 @@ class Database:
         self._engine = _engine(url, connections, kept, idle_seconds)
         self.dialect = self._engine.dialect.name
         embedded = self.dialect == "sqlite"
-        self._writers = ThreadPoolExecutor(1 if embedded else connections, "pakhus-write")
-        self._readers = ThreadPoolExecutor(max(2, connections // 2), "pakhus-read") if embedded else self._writers
+        self._threads = ThreadPoolExecutor(max(2, connections // 2) if embedded else connections, "pakhus-database")
+        self._writer = Writer(self._writing, lambda done: self._announce(done[0])) if embedded else None
         self._glancing = self._engine.connect() if embedded else None
 
     @classmethod
@@ -118,16 +119,32 @@ class Database:
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a write transaction. A lost race for a unique key is tried once more."""
-        loop = asyncio.get_running_loop()
-        result, recorded = await loop.run_in_executor(self._writers, lambda: self._attempt(work, *args, **kwargs))
-        if recorded:
+        if self._writer is None:
+            loop = asyncio.get_running_loop()
+            tx, result = await loop.run_in_executor(self._threads, lambda: self._attempt(work, *args, **kwargs))
+        else:
+            tx, result = await self._submitted(work, *args, **kwargs)
+        if tx.recorded:
             self.on_recorded()
         return result
+
+    async def _submitted(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
+        assert self._writer is not None
+
+        def run(connection: Connection) -> tuple[Transaction, T]:
+            tx = Transaction(connection, self._now())
+            return tx, work(tx, *args, **kwargs)
+
+        try:
+            submitted: tuple[Transaction, T] = await self._writer.submit(run)
+        except IntegrityError:
+            submitted = await self._writer.submit(run)
+        return submitted
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a read transaction, in a thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: self.read_now(work, *args, **kwargs))
+        return await loop.run_in_executor(self._threads, lambda: self.read_now(work, *args, **kwargs))
 
     async def glance(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a short indexed read: on SQLite at once, in the event loop; elsewhere in a thread."""
@@ -138,32 +155,37 @@ class Database:
 
     def write_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write`, in this thread."""
-        return self._attempt(work, *args, **kwargs)[0]
+        return self._attempt(work, *args, **kwargs)[1]
 
-    def _attempt(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
+    def _attempt(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
         try:
             return self._write(work, *args, **kwargs)
         except IntegrityError:
             return self._write(work, *args, **kwargs)
 
-    def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
-        """The result of `work`, and how many events it recorded."""
-        with self._engine.connect() as connection:
-            connection = connection.execution_options(pakhus_write=True)
-            with connection.begin():
-                tx = Transaction(connection, self._now())
-                result = work(tx, *args, **kwargs)
+    def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
+        with self._writing() as connection, connection.begin():
+            tx = Transaction(connection, self._now())
+            result = work(tx, *args, **kwargs)
+        self._announce(tx)
+        return tx, result
+
+    def _writing(self) -> Connection:
+        return self._engine.connect().execution_options(pakhus_write=True)
+
+    def _announce(self, tx: Transaction) -> None:
+        """Caches of every process on this machine see that something has changed."""
         if tx.configures or not tx.quiet:
             self.generation.bump(configuration=tx.configures)
-        return result, tx.recorded
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._engine.connect() as connection, connection.begin():
             return work(Transaction(connection, self._now(), quiet=True), *args, **kwargs)
 
     def close(self) -> None:
-        self._writers.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
+        if self._writer is not None:
+            self._writer.close()
+        self._threads.shutdown(wait=True)
         if self._glancing is not None:
             self._glancing.close()
         self._engine.dispose()

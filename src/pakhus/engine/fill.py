@@ -57,6 +57,11 @@ class Fill:
             if not future.done():
                 future.set_exception(error)
 
+    @property
+    def over(self) -> bool:
+        """It has brought what it could."""
+        return self._end.done()
+
     async def head(self) -> Head:
         return await asyncio.shield(self._head)
 
@@ -81,7 +86,7 @@ class Fills:
     def join(self, key: Key, run: Callable[[Fill], Awaitable[None]]) -> Fill:
         """The fill of this key that is under way, or a new one."""
         fill = self._flying.get(key)
-        if fill is None:
+        if fill is None or fill.over:
             fill = self._flying[key] = Fill()
             task = asyncio.create_task(self._guarded(key, fill, run), name=f"fill {key[1]}")
             self._tasks.add(task)
@@ -98,7 +103,8 @@ class Fills:
             if not isinstance(error, asyncio.CancelledError):
                 raise
         finally:
-            self._flying.pop(key, None)
+            if self._flying.get(key) is fill:
+                del self._flying[key]
 
     async def close(self) -> None:
         """Stop fetching; drafts are cancelled by those who write them."""

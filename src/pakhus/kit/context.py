@@ -104,11 +104,13 @@ class Annotation:
     """A change of a component's attributes, computed from those it has when the transaction holds them.
 
     `update` returns all attributes, or `None` to remove a component without assets. The component is made when it is
-    missing and `update` returns something.
+    missing and `update` returns something. `path` is what content selectors are asked about, where the component's
+    name is not how its paths begin.
     """
 
     coordinates: Coordinates
     update: Callable[[Attributes], Attributes | None]
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,13 +119,11 @@ class Document(Derived[Model]):
     `media_types` are what `dump` can write, best first: the client's Accept picks one, which `dump` finds in
     `ctx.accept`. `upstream_accept` is what a proxy asks for. `query` names the parameters that change the model;
     paging belongs to `dump`. A `local` document is the same whatever the repository holds.
-    An `always` one is built where nothing was ever stored, too: "nothing found" is an answer, "not found" is none.
     """
 
     media_types: ClassVar[tuple[str, ...]] = ("application/json",)
     upstream_accept: ClassVar[str] = ""
     local: ClassVar[bool] = False
-    always: ClassVar[bool] = False
     query: ClassVar[tuple[str, ...]] = ()
     limit: ClassVar[int] = 256 << 20
     """The largest upstream document that a proxy takes, in bytes."""
@@ -205,12 +203,16 @@ class Field:
 
 @dataclass(frozen=True)
 class UploadForm:
-    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`."""
+    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`.
+
+    `complete` says that a form needs no component fields, because its files say what they are.
+    """
 
     run: Callable[[Form, Hosted], Awaitable[None]]
     component_fields: tuple[Field, ...] = ()
     asset_fields: tuple[Field, ...] = ()
     multiple: bool = False
+    complete: Callable[[Form], bool] = lambda form: False
 
 
 @dataclass(frozen=True)

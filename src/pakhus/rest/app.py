@@ -6,8 +6,12 @@ from fastapi import APIRouter, FastAPI
 
 from pakhus.rest import (
     anonymous,
+    assets,
     blobstores,
+    components,
+    formats,
     login,
+    metrics,
     native,
     openapi,
     problems,
@@ -15,6 +19,7 @@ from pakhus.rest import (
     repositories,
     roles,
     routing_rules,
+    search,
     status,
     tokens,
     users,
@@ -28,13 +33,13 @@ BETA = "/service/rest/beta"
 NATIVE = "/api/v1"
 
 
-def create(services: Services, metrics: Metrics, *, version: str) -> FastAPI:
+def create(services: Services, figures: Metrics, *, version: str) -> FastAPI:
     """The application. The gateway puts `actor` and `base_url` into the state of each request."""
     app = FastAPI(
         title="Pakhus", version=version, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.services = services
-    app.state.metrics = metrics
+    app.state.metrics = figures
     app.state.started = services.now()
     app.state.mounts = _mounts(services)
     for prefix, router in app.state.mounts:
@@ -50,6 +55,10 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         status.router,
         repositories.router,
         repositories.of_formats(list(services.catalog.formats.values())),
+        components.router,
+        assets.router,
+        search.router,
+        formats.router,
         blobstores.router,
         routing_rules.router,
         users.router,
@@ -62,6 +71,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
         *((NATIVE, router) for router in own),
+        ("", metrics.router),
         ("", native.probes),
         ("", openapi.router),
     ]

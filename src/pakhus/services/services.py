@@ -16,11 +16,14 @@ from pakhus.engine.sweep import Sweep
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
+from pakhus.services.contents import Contents
 from pakhus.services.health import Health
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
+from pakhus.services.search import Search
+from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
 
 
@@ -45,3 +48,6 @@ class Services:
     blobstores: BlobStores
     health: Health
     routing: RoutingRules
+    contents: Contents
+    search: Search
+    uploads: Uploads

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, 
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from pakhus.domain.errors import BadPath, Invalid
+from pakhus.domain.errors import BadPath, Invalid, TooLarge
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -23,10 +23,12 @@ class Gone(Invalid):
 class Exchange:
     """A request. Header names are lower case; the last of equal names wins, `x-forwarded-*` only from known proxies."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, max_body: int | None = None) -> None:
         self.scope = scope
-        self.receive = receive
         self.send = send
+        self._receive = receive
+        self._max_body = max_body
+        self._received = 0
         self.method: str = scope["method"]
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self.consumed = False
@@ -59,6 +61,19 @@ class Exchange:
         """What the log line of this request says whoever sends it, and whenever."""
         fields = self.scope.get("state", {}).get("log", {})
         return {"outcome": "ok", **fields, "method": self.method, "path": self.scope["path"]}
+
+    def check_size(self) -> None:
+        """Raises `TooLarge` for a body that says itself that it is."""
+        if self._max_body is not None and (self.size or 0) > self._max_body:
+            raise TooLarge(f"the body is larger than {self._max_body} bytes")
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next message. Raises `TooLarge` once there is more of the body than is accepted."""
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._max_body is not None and self._received > self._max_body:
+            raise TooLarge(f"the body is larger than {self._max_body} bytes")
+        return message
 
     async def body(self) -> AsyncIterator[bytes]:
         """The request's body as it arrives. Raises `Gone` when it is cut."""

@@ -12,7 +12,6 @@ from pakhus.domain.errors import (
     NotFound,
     PakhusError,
     RepositoryNotFound,
-    TooLarge,
     Unauthenticated,
 )
 from pakhus.domain.repository import Repository
@@ -29,7 +28,6 @@ from pakhus.web.identify import Accounts, identify
 from pakhus.web.respond import send_found, send_reply
 
 PREFIX = "/repository/"
-DRAINED_BYTES = 64 << 20
 
 
 class Folders(Protocol):
@@ -59,7 +57,6 @@ class Gateway:
         rest: App,
         *,
         max_body: int | None = None,
-        write_timeout: float | None = None,
     ) -> None:
         self._engine = engine
         self._accounts = accounts
@@ -69,7 +66,6 @@ class Gateway:
         self._folders = folders
         self._rest = rest
         self._max_body = max_body
-        self._write_timeout = write_timeout
         self._mounts = [
             (template(mount.outside), mount) for format in engine.catalog.formats.values() for mount in format.mounts
         ]
@@ -78,7 +74,7 @@ class Gateway:
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, max_body=self._max_body)
         if exchange.target.startswith(PREFIX) or self._mounted(exchange):
             await self._answer(exchange)
         else:
@@ -91,8 +87,9 @@ class Gateway:
             await self._engine.catalog.refresh()
             state["base_url"] = self._origins.base_url(exchange)
             actor = await identify(exchange, self._accounts, self._origins.address(exchange))
+            exchange.check_size()
         except PakhusError as error:
-            await send_reply(exchange, problems.reply_for(error, None))
+            await send_reply(exchange, self._closing(exchange, problems.reply_for(error, None)))
             return
         state["actor"] = actor
         exchange.note(actor=actor.user)
@@ -126,7 +123,7 @@ class Gateway:
             await send_reply(exchange, self._closing(exchange, problems.incident(error)))
 
     async def _send(self, exchange: Exchange, found: Found, stamp: bytes) -> None:
-        headers = await send_found(exchange, found, count=self._downloads.count, write_timeout=self._write_timeout)
+        headers = await send_found(exchange, found, count=self._downloads.count)
         key = exchange.scope["state"].get("ticket")
         if key is not None and headers is not None:
             await self._express.offer(key, found, headers, stamp, exchange.logged())
@@ -136,7 +133,7 @@ class Gateway:
     ) -> Found | Reply:
         actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
         exchange.note(actor=actor.user)
-        self._check_size(exchange)
+        exchange.check_size()
         path = format.canonical(address.path)
         request = Request(
             repository=repository,
@@ -166,10 +163,6 @@ class Gateway:
             if folder and not format.lists_folders and (listing := await self._folders(request)) is not None:
                 return listing
             raise
-
-    def _check_size(self, exchange: Exchange) -> None:
-        if self._max_body is not None and (exchange.size or 0) > self._max_body:
-            raise TooLarge(f"the body is larger than {self._max_body} bytes")
 
     # -- addresses -------------------------------------------------------------------------------------------------
 
@@ -205,8 +198,11 @@ class Gateway:
         raise RepositoryNotFound("Repository not found")
 
     def _closing(self, exchange: Exchange, reply: Reply) -> Reply:
-        """A refusal does not wait for a large body that nobody will read."""
-        if exchange.consumed or (exchange.size or 0) <= DRAINED_BYTES:
+        """A client that waits for leave to send its body does not send it now (RFC 9110, section 10.1.1).
+
+        Then the next request could not be told from the body.
+        """
+        if exchange.consumed or "expect" not in exchange.headers:
             return reply
         return Reply(reply.status, reply.body, {**reply.headers, "connection": "close"})
 

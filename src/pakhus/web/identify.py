@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -50,7 +49,7 @@ async def identify(
 async def _basic(accounts: Accounts, encoded: str, address: str) -> Actor:
     try:
         text = base64.b64decode(encoded, validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise Unauthenticated("malformed Basic credentials") from error
     username, colon, password = text.partition(":")
     if not colon:

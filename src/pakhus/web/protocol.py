@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
+from pakhus.web.bounded import BoundedProtocol, Timeouts
 from pakhus.web.express import Express, Ticket
 from pakhus.web.reasons import ReasonedProtocol
 
 SENDERS = 32
-STALLED_SECONDS = 60
 
 
 class _Answer:
@@ -25,6 +25,8 @@ class _Answer:
         self.disconnected = False
         self.keep_alive = True
         self.more_body = False
+        self.response_started = True
+        self.waiting_for_100_continue = False
         self.body = bytearray()
         self.message_event = asyncio.Event()
 
@@ -43,10 +45,12 @@ class Lane:
         return f"{self._prefix}{next(self._numbers):08x}"
 
 
-class ExpressProtocol(ReasonedProtocol):
-    """Set `lane` on a subclass (`with_lane`)."""
+class ExpressProtocol(ReasonedProtocol, BoundedProtocol):
+    """One connection."""
 
-    lane: Lane
+    def __init__(self, *args: Any, lane: Lane, timeouts: Timeouts, **kwargs: Any) -> None:
+        super().__init__(*args, timeouts=timeouts, **kwargs)
+        self.lane = lane
 
     def on_headers_complete(self) -> None:
         if not self._replayed():
@@ -123,7 +127,9 @@ class ExpressProtocol(ReasonedProtocol):
         request_id = self.lane.request_id()
         head = self._head(ticket.head, request_id)
         try:
-            whole = await self.loop.run_in_executor(self.lane.senders, _copy, socket, file, head, ticket.size)
+            whole = await self.loop.run_in_executor(
+                self.lane.senders, _copy, socket, file, head, ticket.size, self._timeouts.write
+            )
         finally:
             os.close(socket)
             os.close(file)
@@ -138,19 +144,19 @@ class ExpressProtocol(ReasonedProtocol):
         self.on_response_complete()
 
 
-def _copy(socket: int, file: int, head: bytes, size: int) -> bool:
+def _copy(socket: int, file: int, head: bytes, size: int, patience: float) -> bool:
     """Write head and file to the socket, waiting while it is full; false when the client is gone or stalls."""
     ready = select.poll()
     ready.register(socket, select.POLLOUT)
     offset = 0
     try:
         while head:
-            head = head[_written(socket, head, ready) :]
+            head = head[_written(socket, head, ready, patience) :]
         while offset < size:
             try:
                 copied = os.sendfile(socket, file, offset, size - offset)
             except BlockingIOError:
-                if not ready.poll(STALLED_SECONDS * 1000):
+                if not ready.poll(patience * 1000):
                     return False
                 continue
             if copied == 0:
@@ -161,17 +167,13 @@ def _copy(socket: int, file: int, head: bytes, size: int) -> bool:
     return True
 
 
-def _written(socket: int, head: bytes, ready: select.poll) -> int:
+def _written(socket: int, head: bytes, ready: select.poll, patience: float) -> int:
     try:
         return os.write(socket, head)
     except BlockingIOError:
-        ready.poll(STALLED_SECONDS * 1000)
+        if not ready.poll(patience * 1000):
+            raise TimeoutError from None
         return 0
 
 
 _DONE: Any = _Answer(complete=True)
-
-
-def with_lane(lane: Lane) -> type[ExpressProtocol]:
-    """The protocol class of one server."""
-    return type("ServerProtocol", (ExpressProtocol,), {"lane": lane})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 HTML_LIKE = ("text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml")
 SANDBOX = "sandbox allow-forms allow-modals allow-popups allow-presentation allow-scripts allow-top-navigation"
 WATCHED_BYTES = 1 << 20
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,7 @@ async def send_reply(exchange: Exchange, reply: Reply) -> None:
     await exchange.send({"type": "http.response.body", "body": body})
 
 
-async def send_found(
-    exchange: Exchange, found: Found, *, count: Callable[[int], None], write_timeout: float | None
-) -> dict[str, str] | None:
+async def send_found(exchange: Exchange, found: Found, *, count: Callable[[int], None]) -> dict[str, str] | None:
     """Send what was found, or what the request's conditions and range leave of it.
 
     Returns the headers of a plain 200 that went out whole: what an equal request would get, too.
@@ -68,7 +68,7 @@ async def send_found(
     if exchange.method == "HEAD":
         await exchange.send({"type": "http.response.body", "body": b""})
         return None
-    whole = await _stream(exchange, found, span, write_timeout)
+    whole = await _stream(exchange, found, span)
     if whole and found.asset is not None and (span is None or span.stop == size):
         count(found.asset.id)
     return headers if whole and span is None else None
@@ -123,7 +123,7 @@ def _known_to_client(headers: Mapping[str, str], found: Found) -> bool:
 
 
 def _has_tag(listed: str, etag: str, *, weak: bool) -> bool:
-    if not etag:
+    if not etag or (etag.startswith("W/") and not weak):
         return False
     wanted = etag.removeprefix("W/") if weak else etag
     tags = (each.strip() for each in listed.split(","))
@@ -135,7 +135,7 @@ def _moment(date: str | None) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
 
@@ -145,7 +145,7 @@ def _moment(date: str | None) -> datetime | None:
 
 def _span(exchange: Exchange, found: Found, size: int) -> Span | None:
     wanted = exchange.headers.get("range")
-    if wanted is None or exchange.method not in ("GET", "HEAD") or not _range_still_holds(exchange.headers, found):
+    if wanted is None or exchange.method != "GET" or not _range_still_holds(exchange.headers, found):
         return None
     return parse_range(wanted, size)
 
@@ -162,19 +162,14 @@ def _range_still_holds(headers: Mapping[str, str], found: Found) -> bool:
 
 def parse_range(header: str, size: int) -> Span | None:
     """One byte range; several, or something else, are answered with the whole. Raises `Unsatisfiable`."""
-    unit, _, ranges = header.partition("=")
-    if unit.strip().lower() != "bytes" or "," in ranges:
+    found = _RANGE.fullmatch(header)
+    if found is None or not (found[1] or found[2]):
         return None
-    first, dash, last = (part.strip() for part in ranges.partition("-"))
-    if not dash or not (first.isdigit() or (not first and last.isdigit())) or (last and not last.isdigit()):
-        return None
-    if not first:
-        start, stop = max(0, size - int(last)), size
-        if int(last) == 0:
-            raise Unsatisfiable(f"bytes */{size}")
+    if not found[1]:
+        start, stop = max(0, size - int(found[2])), size
     else:
-        start, stop = int(first), min(size, int(last) + 1) if last else size
-        if last and int(last) < int(first):
+        start, stop = int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
+        if found[2] and int(found[2]) < start:
             return None
     if start >= size:
         raise Unsatisfiable(f"bytes */{size}")
@@ -184,24 +179,25 @@ def parse_range(header: str, size: int) -> Span | None:
 # -- the body ------------------------------------------------------------------------------------------------------
 
 
-async def _stream(exchange: Exchange, found: Found, span: Span | None, write_timeout: float | None) -> bool:
+async def _stream(exchange: Exchange, found: Found, span: Span | None) -> bool:
     """True when the last byte went out. A body that fails half-way breaks the connection: it must not look whole."""
     start, stop = (0, None) if span is None else (span.start, span.stop)
     watch = _watch(exchange) if found.body.size is None or found.body.size > WATCHED_BYTES else None
-    chunks = found.body.chunks(start, stop)
+    chunks: AsyncIterator[bytes] | None = None
     try:
+        chunks = found.body.chunks(start, stop)
         async for chunk in chunks:
             if watch is not None and watch.done():
                 return False
-            async with asyncio.timeout(write_timeout):
-                await exchange.send({"type": "http.response.body", "body": chunk, "more_body": True})
-    except (PakhusError, TimeoutError) as error:
+            await exchange.send({"type": "http.response.body", "body": chunk, "more_body": True})
+    except PakhusError as error:
         exchange.note(outcome="broken", reason=str(error))
         return False
     finally:
         if watch is not None:
             watch.cancel()
-        await _close(chunks)
+        if chunks is not None:
+            await _close(chunks)
     await exchange.send({"type": "http.response.body", "body": b""})
     return True
 

@@ -6,12 +6,14 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
+from pakhus.web.bounded import Timeouts
 from pakhus.web.exchange import App
-from pakhus.web.protocol import Lane, with_lane
+from pakhus.web.protocol import ExpressProtocol, Lane
 
 DRAIN_SECONDS = 30
 
@@ -46,13 +48,20 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-async def serve(app: App, listen: Listen, lane: Lane, *, ready: Callable[[], None]) -> bool:
+async def serve(app: App, listen: Listen, lane: Lane, timeouts: Timeouts, *, ready: Callable[[], None]) -> bool:
     """Serve until a signal asks to stop, then let requests under way finish. False when the port was not to be had."""
-    config = uvicorn.Config(
+    server = _Server(configured(app, listen, lane, timeouts), ready)
+    await server.serve()
+    return bool(server.started)
+
+
+def configured(app: App, listen: Listen, lane: Lane, timeouts: Timeouts) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=listen.host or "0.0.0.0",  # noqa: S104 -- an empty host means every interface
         port=listen.port,
-        http=with_lane(lane),
+        http=partial(ExpressProtocol, lane=lane, timeouts=timeouts),  # type: ignore[arg-type]
+        ws="none",
         loop="none",
         lifespan="off",
         access_log=False,
@@ -65,6 +74,3 @@ async def serve(app: App, listen: Listen, lane: Lane, *, ready: Callable[[], Non
         ssl_keyfile=listen.key_file,
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
     )
-    server = _Server(config, ready)
-    await server.serve()
-    return bool(server.started)

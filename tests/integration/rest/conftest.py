@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import pytest
 
 from pakhus.app import Application, create
 from pakhus.settings import load
+from tests.peers import postgresql
 
 ADMIN = ("admin", "an-administrators-password")
 BASE = "http://pakhus.test"
+BOTH = pytest.mark.parametrize("dsn", ["sqlite", "postgresql"], indirect=True)
+"""A test of what the database does differs by the database."""
+_numbers = count(1)
 STORAGE = {"blobStoreName": "default", "strictContentTypeValidation": False}
 
 
@@ -79,13 +84,31 @@ class Rest:
             assert answer.status_code == 201, answer.text
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The DSN of a PostgreSQL server."""
+    with postgresql.running() as dsn:
+        yield dsn
+
+
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
+def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a new database: SQLite, unless a test asks for "postgresql" by an indirect parameter."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield ""
+        return
+    with postgresql.database(request.getfixturevalue("server"), f"rest_{next(_numbers)}") as made:
+        yield made
+
+
+@pytest.fixture
+async def rest(tmp_path: Path, dsn: str) -> AsyncIterator[Rest]:
     settings = load(
         data=tmp_path / "data",
         environ={
             "PAKHUS_BOOTSTRAP_ADMIN_PASSWORD": ADMIN[1],
             "PAKHUS_BOOTSTRAP_DEFAULT_REPOSITORIES": "false",
+            "PAKHUS_DATABASE_DSN": dsn,
         },
     ).settings
     application = create(settings)

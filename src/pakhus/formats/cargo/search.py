@@ -33,7 +33,6 @@ class Results:
 
 class Search(Document[Results]):
     path = "api/v1/crates"
-    always = True
     query = ("q", "per_page")
 
     def select(self, ctx: Context) -> Query:

@@ -108,7 +108,7 @@ async def publish(package: Package, hosted: Hosted) -> None:
     except PolicyViolation as refusal:
         if await hosted.asset(package_path(distribution.name, package.filename)) is None:
             raise
-        # The words that let `twine upload --skip-existing` go on, and the reason.
+        # The words by which clients know that they may skip the file, and the reason.
         raise PolicyViolation(f"File already exists: {package.filename}. {refusal.message}") from refusal
 
 
