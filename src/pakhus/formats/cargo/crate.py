@@ -70,7 +70,7 @@ def read_crate(body: BinaryIO) -> Packed:
     def wanted(name: str) -> bool:
         folder, _, rest = name.partition("/")
         folders.add(folder)
-        if len(folders) > 1 or not rest:
+        if len(folders) > 1 or not rest or ".." in rest.split("/"):
             raise BadPackage(f"the crate has {name[:200]}, which is not in its folder")
         return rest == "Cargo.toml"
 
