@@ -19,11 +19,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Row, create_engine, event, make_url
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from pakhus.database import tables
 from pakhus.database.generation import Generation
+from pakhus.domain.errors import StorageFull
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -134,6 +135,10 @@ class Database:
             return self._write(work, *args, **kwargs)
         except IntegrityError:
             return self._write(work, *args, **kwargs)
+        except OperationalError as error:
+            if _has_no_room(error):
+                raise StorageFull("The database has no room left.") from error
+            raise
 
     def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
         """The result of `work`, and how many events it recorded."""
@@ -175,6 +180,12 @@ def _engine(url: str, connections: int) -> Engine:
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     return create_engine(parsed, pool_size=connections, max_overflow=2, pool_pre_ping=True)
+
+
+def _has_no_room(error: OperationalError) -> bool:
+    """The disk is full, as SQLite (result code 13) and PostgreSQL (SQLSTATE 53100) say it."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == "53100"
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,9 +36,22 @@ class Listen:
 
 async def serve(app: App, listen: Listen, timeouts: Timeouts) -> bool:
     """Serve until a signal asks to stop, then let requests under way finish. False when the port was not to be had."""
-    server = uvicorn.Server(configured(app, listen, timeouts))
+    server = _Server(configured(app, listen, timeouts))
     await server.serve()
     return bool(server.started)
+
+
+class _Server(uvicorn.Server):
+    """Ends when it is told to, and lets the application end as well."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal anew when it is done, and the process would die with its last work undone."""
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                self._captured_signals.clear()
 
 
 def configured(app: App, listen: Listen, timeouts: Timeouts) -> uvicorn.Config:
