@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -32,11 +34,16 @@ def npm_version(number: int) -> dict[str, Any]:
 
 
 def npm_tarball(number: int) -> bytes:
-    return f"not really a tarball, version {number}".encode()
+    """A tarball with nothing in it but its manifest."""
+    manifest, packed = json.dumps(npm_version(number)).encode(), io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("package/package.json")
+        entry.size = len(manifest)
+        archive.addfile(entry, io.BytesIO(manifest))
+    return packed.getvalue()
 
 
-def with_dist(number: int, url: str) -> dict[str, Any]:
-    body = npm_tarball(number)
+def with_dist(number: int, url: str, body: bytes) -> dict[str, Any]:
     integrity = base64.b64encode(hashlib.sha512(body).digest()).decode()
     dist = {"shasum": hashlib.sha1(body).hexdigest(), "integrity": f"sha512-{integrity}"}
     file = f"{NPM_NAME}-1.{number}.0.tgz"
@@ -49,7 +56,7 @@ def with_dist(number: int, url: str) -> dict[str, Any]:
 
 def npm_packument(count: int, url: str) -> dict[str, Any]:
     """A packument as a registry keeps it."""
-    versions = {f"1.{n}.0": with_dist(n, url) for n in range(count)}
+    versions = {f"1.{n}.0": with_dist(n, url, npm_tarball(n)) for n in range(count)}
     times = dict.fromkeys(versions, STARTED)
     return {
         "_id": NPM_NAME,
@@ -70,7 +77,7 @@ def npm_publication(number: int, url: str) -> dict[str, Any]:
         "_id": NPM_NAME,
         "name": NPM_NAME,
         "dist-tags": {"latest": version},
-        "versions": {version: with_dist(number, url)},
+        "versions": {version: with_dist(number, url, body)},
         "_attachments": {f"{NPM_NAME}-{version}.tgz": {**attachment, "length": len(body)}},
     }
 

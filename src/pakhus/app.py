@@ -32,20 +32,31 @@ from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
+from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.contents import Contents
+from pakhus.services.health import Health
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
+from pakhus.services.roles import Roles
+from pakhus.services.routing import RoutingRules
+from pakhus.services.search import Search
 from pakhus.services.services import Services
+from pakhus.services.uploads import Uploads
+from pakhus.services.users import Users
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
 from pakhus.storage.store import BlobStore
+from pakhus.web.bounded import Timeouts
 from pakhus.web.exchange import App, Origins
+from pakhus.web.express import Express, Ticket
 from pakhus.web.folders import Folders
 from pakhus.web.gateway import Gateway
 from pakhus.web.middleware import Middleware
-from pakhus.web.protocol import Timeouts
+from pakhus.web.protocol import Lane
 from pakhus.web.server import Listen, serve
 
 log = structlog.get_logger()
@@ -53,6 +64,7 @@ log = structlog.get_logger()
 NEXUS_VERSION = "3.88.0-01"
 SERVER = f"Nexus/{NEXUS_VERSION} (COMMUNITY)"
 FLUSH_SECONDS = 5.0
+LINES_SECONDS = 0.5
 SWEEP_SECONDS = 3600.0
 GRACE = timedelta(hours=24)
 
@@ -73,6 +85,8 @@ class Application:
     upstreams: HttpUpstreams
     bootstrap: Bootstrap
     outbox: Outbox
+    lane: Lane
+    lines: logs.Lines
     show: Callable[[str], None] = lambda password: None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -83,6 +97,7 @@ class Application:
         self._tasks = [
             asyncio.create_task(self.outbox.run(), name="outbox"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
+            asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
         ]
 
@@ -92,12 +107,16 @@ class Application:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.engine.proxies.fills.close()
         await self._flush()
+        self.lines.flush()
         await self.upstreams.close()
         self.services.database.close()
 
     async def _flush(self) -> None:
         await self.services.downloads.flush()
         await self.services.accounts.flush()
+
+    async def _write_lines(self) -> None:
+        self.lines.flush()
 
     async def _sweep(self) -> None:
         await self.services.sweep.run(grace=GRACE)
@@ -135,13 +154,15 @@ def create(
     guard: Guard | None = None,
 ) -> Application:
     """Everything, wired, on a migrated database; nothing runs before `start`."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     secret = signing_secret(settings)
     installed = formats()
     database = Database(
         settings.database_dsn,
         Generation(settings.data / "generation"),
         connections=settings.database.max_conns,
+        kept=settings.database.min_conns,
+        idle_seconds=settings.database.max_idle_sec,
         now=clock.now,
     )
     schema.migrate(database)
@@ -165,6 +186,7 @@ def create(
         database, catalog, stores, upstreams, accounts, now=clock.now, seconds=clock.seconds, max_body=max_body
     )
     repositories = Repositories(database, catalog, Vault(secret))
+    blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -177,19 +199,44 @@ def create(
         accounts=accounts,
         passwords=passwords,
         repositories=repositories,
+        users=Users(database, passwords, settings.data),
+        roles=Roles(database, list(catalog.formats)),
+        access=Access(database),
+        blobstores=blobstores,
+        routing=RoutingRules(database, catalog),
+        contents=Contents(database, catalog, engine),
+        search=Search(database, catalog),
+        uploads=Uploads(catalog, engine),
+        health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
     )
     metrics = Metrics(services)
-    asgi = _asgi(settings, services, metrics, max_body)
+    lines = logs.Lines()
+    lane = Lane(_express(services, metrics, lines))
+    asgi = _asgi(settings, services, metrics, lane.express, max_body)
     outbox = Outbox(database, {"sidecars": Sidecars(database, stores)})
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
-    return Application(settings, services, asgi, upstreams, bootstrap, outbox, show)
+    return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
 
-def _asgi(settings: Settings, services: Services, metrics: Metrics, max_body: int | None) -> App:
+def _express(services: Services, metrics: Metrics, lines: logs.Lines) -> Express:
+    formats = services.catalog.formats.values()
+    headers = {each.header for format in formats for each in format.credentials}
+    express = Express(services.database.generation, services.downloads, server=SERVER, credentials=sorted(headers))
+
+    def replayed(ticket: Ticket, status: int, sent: int, request_id: str, client: str) -> None:
+        lines.add(ticket.log, request_id, status, sent, client)
+        metrics.observe("GET", status, "repository", ticket.format, 0.0, sent)
+
+    express.replayed = replayed
+    return express
+
+
+def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Express, max_body: int | None) -> App:
     gateway = Gateway(
         services.engine,
         services.accounts,
         services.downloads,
+        express,
         Origins(settings.http.base_url, settings.http.trusted_proxies),
         Folders(services.engine, Browser(services.database, services.catalog)),
         create_rest(services, metrics, version=__version__),
@@ -232,8 +279,17 @@ async def _serve(settings: Settings) -> int:
     )
     application = create(settings, show=lambda password: _show(settings, listen, password))
     async with application.running():
-        print(f"Pakhus {__version__} serves on {listen.url}", flush=True)  # noqa: T201 -- for the person who started it
-        return 0 if await serve(application.asgi, listen, timeouts(settings)) else 1
+        return (
+            0
+            if await serve(
+                application.asgi, listen, application.lane, timeouts(settings), ready=lambda: _announce(listen)
+            )
+            else 1
+        )
+
+
+def _announce(listen: Listen) -> None:
+    print(f"Pakhus {__version__} serves on {listen.url}", flush=True)  # noqa: T201 -- for the person who started it
 
 
 def timeouts(settings: Settings) -> Timeouts:

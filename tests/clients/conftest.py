@@ -15,12 +15,11 @@ LONGEST = 600.0
 """Seconds that a test with a real client may take: Maven on a cold cache."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.client)
-            if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(LONGEST))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if Path(__file__).parent in item.path.parents:
+        item.add_marker(pytest.mark.client)
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONGEST))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +98,8 @@ def client_fixture(name: str) -> Any:
     return client
 
 
-curl = client_fixture("curl")
+curl, go = (client_fixture(name) for name in ("curl", "go"))
 npm, pnpm, yarn, berry = (client_fixture(name) for name in ("npm", "pnpm", "yarn", "berry"))
 pip, uv, twine, poetry, build = (client_fixture(name) for name in ("pip", "uv", "twine", "poetry", "build"))
 mvn = client_fixture("mvn")
+cargo = client_fixture("cargo")

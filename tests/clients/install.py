@@ -144,6 +144,16 @@ def debian_tool(program: str, package: str) -> Path:
     return Path(found)
 
 
+@cache
+def cargo() -> Path:
+    """The toolchain's own cargo, beside its rustc: rustup's stand-in looks for the toolchain in the user's home."""
+    if shutil.which("rustup"):
+        said = subprocess.run(["rustup", "which", "cargo"], capture_output=True, text=True)
+        if not said.returncode:
+            return Path(said.stdout.strip())
+    return debian_tool("cargo", PINS["apt"]["cargo"])
+
+
 def places() -> dict[str, Callable[[], Path]]:
     """Every client and how it is found or installed."""
     table: dict[str, Callable[[], Path]] = {}
@@ -154,6 +164,7 @@ def places() -> dict[str, Callable[[], Path]]:
         table[name] = lambda name=name, requirement=requirement: node_tool(name, requirement)
     for program, package in PINS["apt"].items():
         table[program] = lambda program=program, package=package: debian_tool(program, package)
+    table["cargo"] = cargo
     return table
 
 

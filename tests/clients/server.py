@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 ADMIN = ("admin", "an-administrators-password")
-READY_WITHIN = 30.0
+READY_WITHIN = 90.0
 SOURCE = Path(__file__).parents[2] / "src"
 SERVE = "from pakhus.cli import main; main()"
 """The command as it stands in this tree, whichever one is installed."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 from tests.contract.serving import ADMIN, Serving, serving
+from tests.peers import postgresql
 from tests.samples import Page, Release, Request, Sample, installed, sample
 
 from pakhus.domain.repository import RepositoryType
@@ -87,10 +89,21 @@ class Shapes:
         return frozenset(page.names(response.content))
 
 
+@pytest.fixture(scope="session")
+def dsn() -> Iterator[str]:
+    """The near server's database: PostgreSQL, where it is installed (in CI it must be); else the embedded one."""
+    if postgresql.programs() is None and not os.environ.get("CI"):
+        yield ""
+        return
+    with postgresql.running() as found:
+        yield found
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Serving, Serving]]:
+async def servers(tmp_path_factory: pytest.TempPathFactory, dsn: str) -> AsyncIterator[tuple[Serving, Serving]]:
+    """The far server always has the embedded database, so that both are under the same contract."""
     data = tmp_path_factory.mktemp("contract")
-    async with serving(data / "near") as near, serving(data / "far") as far:
+    async with serving(data / "near", {"PAKHUS_DATABASE_DSN": dsn}) as near, serving(data / "far") as far:
         yield near, far
 
 

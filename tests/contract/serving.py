@@ -73,9 +73,16 @@ async def serving(
         seen.append(f"{scope['method']} {scope['path']}")
         await application.asgi(scope, receive, send)
 
+    told = application.lane.express.replayed
+
+    def replayed(*ticket_and_more: Any) -> None:
+        seen.append("GET, replayed")
+        told(*ticket_and_more)
+
+    application.lane.express.replayed = replayed
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(configured(counted, Listen("127.0.0.1", 0), timeouts(settings)))
+    server = uvicorn.Server(configured(counted, Listen("127.0.0.1", 0), application.lane, timeouts(settings)))
     async with application.running(), httpx2.AsyncClient(auth=ADMIN, timeout=60, trust_env=False) as http:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:

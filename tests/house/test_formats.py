@@ -28,7 +28,7 @@ def files_of(module: str) -> list[Path]:
 
 @formats
 def test_a_format_has_a_page(name: str, module: str) -> None:
-    page = ROOT / "docs" / "formats" / f"{module}.md"
+    page = ROOT / "docs" / "formats" / f"{name}.md"
 
     assert page.exists()
     assert page.read_text().startswith("# ")
@@ -36,7 +36,7 @@ def test_a_format_has_a_page(name: str, module: str) -> None:
 
 @formats
 def test_a_format_feeds_the_contract(name: str, module: str) -> None:
-    assert (ROOT / "tests" / "samples" / f"{module}.py").exists()
+    assert (ROOT / "tests" / "samples" / f"{name}.py").exists()
 
 
 @formats

@@ -39,6 +39,7 @@ def wheel(
     files: Mapping[str, bytes] | None = None,
     requires: Sequence[str] = (),
     requires_python: str = "",
+    compression: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
     """A pure wheel with one module that prints its version; `metadata=b""` leaves METADATA out."""
     module = module or name.replace("-", "_").replace(".", "_").lower()
@@ -50,7 +51,7 @@ def wheel(
         held[f"{info}/METADATA"] = metadata
     record = "".join(f"{path},sha256={_record_digest(body)},{len(body)}\n" for path, body in held.items())
     held[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    return zipped(held)
+    return zipped(held, compression)
 
 
 def wheel_name(name: str, version: str) -> str:
@@ -68,11 +69,11 @@ def sdist(name: str, version: str, *, metadata: bytes | None = None, files: Mapp
     return tarred({f"{root}/{path}": body for path, body in held.items()})
 
 
-def zipped(files: Mapping[str, bytes]) -> bytes:
+def zipped(files: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     body = io.BytesIO()
-    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(body, "w") as archive:
         for path, content in files.items():
-            archive.writestr(zipfile.ZipInfo(path, (2024, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(path, (2024, 1, 1, 0, 0, 0)), content, compression)
     return body.getvalue()
 
 

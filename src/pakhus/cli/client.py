@@ -108,6 +108,16 @@ class Client:
                 return
             token = following
 
+    def same_bytes(self, repository: str, sha256: str) -> list[dict[str, Any]]:
+        """The assets with that digest; none where the server does not let this token search."""
+        try:
+            found = list(self.pages(f"{REST}/search/assets", {"repository": repository, "sha256": sha256}))
+        except Failure as failure:
+            if failure.code in (Code.DENIED, Code.NOT_FOUND):
+                return []
+            raise
+        return [asset for asset in found if (asset.get("checksum") or {}).get("sha256") == sha256]
+
     def repositories(self) -> list[dict[str, Any]]:
         return list(self.get(f"{REST}/repositories"))
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import httpx2
 
-from pakhus.cli.client import REST, Client, Patience, Refused, content_path, persist
+from pakhus.cli.client import Client, Patience, Refused, content_path, persist
 from pakhus.cli.outcome import Code, Failure
 
 STRONGEST = ("sha512", "sha256", "sha1", "md5")
@@ -110,8 +110,7 @@ def promised(headers: httpx2.Headers) -> dict[str, str]:
 
 def listed(client: Client, repository: str, path: str, sha256: str) -> bool:
     """Does the server list this path with this digest? False is no proof of the contrary: a group lists members."""
-    found = client.pages(f"{REST}/search/assets", {"repository": repository, "sha256": sha256})
-    return any(asset["path"].lstrip("/") == path and asset["checksum"].get("sha256") == sha256 for asset in found)
+    return any(asset["path"].lstrip("/") == path for asset in client.same_bytes(repository, sha256))
 
 
 def verify(part: Part, digests: Mapping[str, str], path: str) -> str:

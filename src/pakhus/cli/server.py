@@ -63,7 +63,7 @@ def serve(
 def migrate(out: Output, config: ConfigFile = None, data: DataFolder = None) -> None:
     """Bring the database to the state that this version needs; a server does so itself when it starts."""
     settings = configuration(config, data).settings
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     with database(settings) as opened:
         from pakhus.database import schema
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def create(
     out: Output,
     name: Annotated[str, typer.Argument(help="A name that says where the token is used.")],
-    scope: Annotated[list[str] | None, typer.Option(help="What it may do; repeatable; none: all you may.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="read, write, delete, admin; repeatable; none: all.")] = None,
     repository: Annotated[list[str] | None, typer.Option("--repo", help="Where; repeatable; none: everywhere.")] = None,
     days: Annotated[
         int | None, typer.Option(min=1, help="Its life in days; none: as long as the server allows.")

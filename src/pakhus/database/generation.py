@@ -34,6 +34,11 @@ class Generation:
         return content, configuration
 
     @property
+    def stamp(self) -> bytes:
+        """Both counters as bytes: equal stamps mean that nothing has changed in between."""
+        return self._page[: _COUNTERS.size]
+
+    @property
     def configuration(self) -> int:
         return self.value[1]
 

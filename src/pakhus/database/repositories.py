@@ -121,6 +121,15 @@ def put_routing_rule(tx: Transaction, rule: RoutingRule) -> None:
     )
 
 
+def rename_routing_rule(tx: Transaction, name: str, to: str) -> None:
+    """Repositories with the rule follow it to its new name; the row itself is for `put_routing_rule`."""
+    if name == to:
+        return
+    tx.configures = True
+    tx.execute(update(repository).where(repository.c.routing_rule == name).values(routing_rule=to))
+    tx.execute(delete(tables.routing_rule).where(tables.routing_rule.c.name == name))
+
+
 def remove_routing_rule(tx: Transaction, name: str) -> None:
     tx.configures = True
     tx.execute(delete(tables.routing_rule).where(tables.routing_rule.c.name == name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Row, create_engine, event, make_url
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from pakhus.database import tables
 from pakhus.database.generation import Generation
+from pakhus.database.writer import Writer
 from pakhus.domain.errors import StorageFull
 
 P = ParamSpec("P")
@@ -84,15 +86,25 @@ class Transaction:
 class Database:
     """One database: SQLite in a file, or PostgreSQL."""
 
-    def __init__(self, url: str, generation: Generation, *, connections: int = 10, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        url: str,
+        generation: Generation,
+        *,
+        connections: int = 10,
+        kept: int = 2,
+        idle_seconds: float = 300.0,
+        now: Callable[[], datetime],
+    ) -> None:
+        """At most `connections` to the server, `kept` of them open for good, none used after `idle_seconds` of rest."""
         self._now = now
         self.generation = generation
         self.on_recorded: Callable[[], None] = lambda: None
-        self._engine = _engine(url, connections)
+        self._engine = _engine(url, connections, kept, idle_seconds)
         self.dialect = self._engine.dialect.name
         embedded = self.dialect == "sqlite"
-        self._writers = ThreadPoolExecutor(1 if embedded else connections, "pakhus-write")
-        self._readers = ThreadPoolExecutor(max(2, connections // 2), "pakhus-read") if embedded else self._writers
+        self._threads = ThreadPoolExecutor(max(2, connections // 2) if embedded else connections, "pakhus-database")
+        self._writer = Writer(self._writing, lambda done: self._announce(done[0])) if embedded else None
         self._glancing = self._engine.connect() if embedded else None
 
     @classmethod
@@ -108,16 +120,37 @@ class Database:
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a write transaction. A lost race for a unique key is tried once more."""
-        loop = asyncio.get_running_loop()
-        result, recorded = await loop.run_in_executor(self._writers, lambda: self._attempt(work, *args, **kwargs))
-        if recorded:
+        try:
+            if self._writer is None:
+                loop = asyncio.get_running_loop()
+                tx, result = await loop.run_in_executor(self._threads, lambda: self._attempt(work, *args, **kwargs))
+            else:
+                tx, result = await self._submitted(work, *args, **kwargs)
+        except OperationalError as error:
+            if _has_no_room(error):
+                raise StorageFull("The database has no room left.") from error
+            raise
+        if tx.recorded:
             self.on_recorded()
         return result
+
+    async def _submitted(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
+        assert self._writer is not None
+
+        def run(connection: Connection) -> tuple[Transaction, T]:
+            tx = Transaction(connection, self._now())
+            return tx, work(tx, *args, **kwargs)
+
+        try:
+            submitted: tuple[Transaction, T] = await self._writer.submit(run)
+        except IntegrityError:
+            submitted = await self._writer.submit(run)
+        return submitted
 
     async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a read transaction, in a thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: self.read_now(work, *args, **kwargs))
+        return await loop.run_in_executor(self._threads, lambda: self.read_now(work, *args, **kwargs))
 
     async def glance(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a short indexed read: on SQLite at once, in the event loop; elsewhere in a thread."""
@@ -128,43 +161,44 @@ class Database:
 
     def write_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write`, in this thread."""
-        return self._attempt(work, *args, **kwargs)[0]
+        return self._attempt(work, *args, **kwargs)[1]
 
-    def _attempt(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
+    def _attempt(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
         try:
             return self._write(work, *args, **kwargs)
         except IntegrityError:
             return self._write(work, *args, **kwargs)
-        except OperationalError as error:
-            if _has_no_room(error):
-                raise StorageFull("The database has no room left.") from error
-            raise
 
-    def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
-        """The result of `work`, and how many events it recorded."""
-        with self._engine.connect() as connection:
-            connection = connection.execution_options(pakhus_write=True)
-            with connection.begin():
-                tx = Transaction(connection, self._now())
-                result = work(tx, *args, **kwargs)
+    def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
+        with self._writing() as connection, connection.begin():
+            tx = Transaction(connection, self._now())
+            result = work(tx, *args, **kwargs)
+        self._announce(tx)
+        return tx, result
+
+    def _writing(self) -> Connection:
+        return self._engine.connect().execution_options(pakhus_write=True)
+
+    def _announce(self, tx: Transaction) -> None:
+        """Caches of every process on this machine see that something has changed."""
         if tx.configures or not tx.quiet:
             self.generation.bump(configuration=tx.configures)
-        return result, tx.recorded
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._engine.connect() as connection, connection.begin():
             return work(Transaction(connection, self._now(), quiet=True), *args, **kwargs)
 
     def close(self) -> None:
-        self._writers.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
+        if self._writer is not None:
+            self._writer.close()
+        self._threads.shutdown(wait=True)
         if self._glancing is not None:
             self._glancing.close()
         self._engine.dispose()
         self.generation.close()
 
 
-def _engine(url: str, connections: int) -> Engine:
+def _engine(url: str, connections: int, kept: int, idle_seconds: float) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -179,7 +213,24 @@ def _engine(url: str, connections: int) -> Engine:
         return engine
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_size=connections, max_overflow=2, pool_pre_ping=True)
+    kept = max(1, kept)
+    engine = create_engine(parsed, pool_size=kept, max_overflow=max(0, connections - kept), pool_pre_ping=True)
+    _retire_idle(engine, idle_seconds)
+    return engine
+
+
+def _retire_idle(engine: Engine, seconds: float) -> None:
+    """A connection that rested too long is replaced when it is next asked for."""
+
+    def rested(connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    def asked_for(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("rests_since", time.monotonic()) > seconds:
+            raise DisconnectionError
+
+    event.listen(engine, "checkin", rested)
+    event.listen(engine, "checkout", asked_for)
 
 
 def _has_no_room(error: OperationalError) -> bool:

@@ -86,8 +86,8 @@ class Depositor:
         async with AsyncExitStack() as stack:
             drafts = await self._drafts(place.repository, changes, stack)
             for deposit, draft in drafts:
-                await asyncio.to_thread(_check_body, place, deposit, draft)
-            await self._database.read(_precheck, place, changes)
+                await _check(place, deposit, draft)
+            await self._database.glance(_precheck, place, changes)
             store = self._stores.get(place.repository.blob_store)
             ready = [_Ready(deposit, await make_safe(self._database, store, draft)) for deposit, draft in drafts]
             try:
@@ -123,12 +123,16 @@ async def _once(body: bytes) -> Any:
     yield body
 
 
-def _check_body(place: Place, deposit: Deposit, draft: kit.Draft) -> None:
+async def _check(place: Place, deposit: Deposit, draft: kit.Draft) -> None:
     if problem := flaw(deposit.path):
         raise BadPath(f"{problem}: {deposit.path[:200]}")
     if place.repository.strict_content_type:
-        with draft.open() as body:
-            content_types.check(deposit.path, body)
+        await asyncio.to_thread(_check_type, deposit.path, draft)
+
+
+def _check_type(path: str, draft: kit.Draft) -> None:
+    with draft.open() as body:
+        content_types.check(path, body)
 
 
 def _precheck(tx: Transaction, place: Place, changes: Sequence[Change]) -> None:
@@ -173,7 +177,7 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[C
         uploader=place.actor.user,
         uploader_ip=place.actor.address,
     )
-    assets.put(tx, repository.id, repository.name, entry, component_id)
+    assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
     if known is not None and known.component_id is not None and known.component_id != component_id:
         components.prune(tx, known.component_id)
@@ -199,7 +203,8 @@ def _check_references(tx: Transaction, place: Place, deposit: Deposit, depositin
 
 def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
     repository, coordinates = place.repository, change.coordinates
-    require(place, Permission.EDIT if coordinates.version else Permission.ADD, coordinates.name)
+    action = Permission.EDIT if coordinates.version else Permission.ADD
+    require(place, action, change.path or coordinates.name)
     known = components.attributes_of(tx, repository.id, coordinates)
     version = Version(place.format.prerelease(coordinates.version))
     components.annotate(tx, repository.id, coordinates, change.update(known), version)
@@ -238,7 +243,8 @@ def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[A
     if found is None:
         name = f"{change.coordinates.name} {change.coordinates.version}"
         raise ComponentNotFound(f"{name} is not in {repository.name}")
-    require(place, Permission.DELETE, change.coordinates.name)
+    if not found.assets:
+        require(place, Permission.DELETE, change.coordinates.name)
     return found.assets, {found.id}
 
 

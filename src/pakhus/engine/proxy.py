@@ -419,7 +419,8 @@ def _store(
         component_id = components.put(tx, repository.id, coordinates, facts.component, version)
     row = safe.row(tx)
     entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept)
-    assets.put(tx, repository.id, repository.name, entry, component_id)
+    known = assets.by_path(tx, repository.id, repository.name, want.key)
+    assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     stored = assets.by_path(tx, repository.id, repository.name, want.key)
     assert stored is not None
     return stored

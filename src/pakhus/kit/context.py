@@ -104,11 +104,13 @@ class Annotation:
     """A change of a component's attributes, computed from those it has when the transaction holds them.
 
     `update` returns all attributes, or `None` to remove a component without assets. The component is made when it is
-    missing and `update` returns something.
+    missing and `update` returns something. `path` is what content selectors are asked about, where the component's
+    name is not how its paths begin.
     """
 
     coordinates: Coordinates
     update: Callable[[Attributes], Attributes | None]
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +206,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """`reason` are the words after the status: some clients show their user nothing else."""
+
     status: int = 200
     body: bytes = b""
     headers: Headers = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,12 +203,31 @@ class Field:
 
 @dataclass(frozen=True)
 class UploadForm:
-    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`."""
+    """The REST upload of a format; `run` stores what the form holds by `drop` or `deposit`.
+
+    `complete` says that a form needs no component fields, because its files say what they are.
+    """
 
     run: Callable[[Form, Hosted], Awaitable[None]]
     component_fields: tuple[Field, ...] = ()
     asset_fields: tuple[Field, ...] = ()
     multiple: bool = False
+    complete: Callable[[Form], bool] = lambda form: False
+
+
+@dataclass(frozen=True)
+class Clue:
+    """Where the installed client of a format keeps the address of its own upstream.
+
+    Either what a `command` prints, or an element (`xpath`) of XML files that a `glob` finds, perhaps as `member` of
+    a zip. The first address found wins; `without` is cut off its end.
+    """
+
+    command: tuple[str, ...] = ()
+    glob: str = ""
+    member: str = ""
+    xpath: str = ""
+    without: str = ""
 
 
 @dataclass(frozen=True)
@@ -238,6 +257,7 @@ class Format:
     search: ClassVar[Mapping[str, str]] = {}
     """REST search parameter → `namespace`, `name`, `version`, `component.<attribute>` or `asset.<attribute>`."""
     usage: ClassVar[Sequence[Snippet]] = ()
+    clues: ClassVar[Sequence[Clue]] = ()
     lists_folders: ClassVar[bool] = False
     """Does GET of a folder answer with its `index.html` or a listing?"""
 
@@ -306,6 +326,7 @@ __all__ = [
     "READS",
     "Action",
     "Checksum",
+    "Clue",
     "Credential",
     "Derived",
     "Document",

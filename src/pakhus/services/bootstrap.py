@@ -17,6 +17,7 @@ from pakhus.database.repositories import StoreRow
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.repository import RepositoryType
 from pakhus.engine.catalog import Catalog
+from pakhus.services import upstreams
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 
@@ -79,8 +80,9 @@ class Bootstrap:
 
     async def _default_repositories(self, start: Start) -> None:
         await self._catalog.refresh()
+        known = await upstreams.found(self._catalog.formats.values(), start.upstreams)
         for format in self._catalog.formats.values():
-            for type, body in format.starters(start.upstreams.get(format.name)):
+            for type, body in format.starters(known.get(format.name)):
                 if self._catalog.find(body["name"]) is None:
                     await self._repositories.create(format.name, RepositoryType(type), body)
 

@@ -19,6 +19,7 @@ from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType
 from pakhus.engine.catalog import Catalog
 
 DUPLICATE = "Name is already used, must be unique (ignoring case)"
+OTHER_STORE = "You cannot change a repository's blob store through the API"
 Settings = Mapping[str, Any]
 
 
@@ -42,7 +43,9 @@ class Repositories:
         name = str(body.get("name") or "")
         if not NAME.match(name):
             raise Invalid(NAME_RULE, field="name")
-        if self._catalog.named(name) is not None:
+        if (same := self._catalog.named(name)) is not None:
+            if self._storage(type, body)["blobStoreName"] != same.blob_store:
+                raise Invalid(OTHER_STORE)
             raise Invalid(DUPLICATE, field="name")
         settings = self._settings(format, type, name, body)
         new = described(name, format, type, settings, rule=self._rule(body))
@@ -58,9 +61,15 @@ class Repositories:
         settings = self._settings(format, type, name, _with_kept_secrets(body, found.settings))
         changed = described(name, format, type, settings, id=found.id, rule=self._rule(body))
         if changed.blob_store != found.blob_store:
-            raise Invalid("You cannot change a repository's blob store through the API")
+            raise Invalid(OTHER_STORE)
         await self._database.write(repositories.change, changed, self._vault.seal(settings))
         await self._catalog.refresh()
+
+    async def rebuild_index(self, name: str) -> None:
+        """Search reads what repositories hold, so that its index is never behind; refused for groups, as in Nexus."""
+        await self._catalog.refresh()
+        if self._catalog.get(name).type is RepositoryType.GROUP:
+            raise Invalid("You can rebuild search index of hosted or proxy repository only")
 
     async def delete(self, name: str) -> None:
         """The repository goes, and its name from every group."""
@@ -124,7 +133,7 @@ class Repositories:
 
     def _storage(self, type: RepositoryType, body: Settings) -> dict[str, Any]:
         given = _section(body, "storage")
-        store = given.get("blobStoreName") or "default"
+        store = str(given.get("blobStoreName") or "default")
         if store not in self._catalog.stores:
             raise Invalid("Blob store not found")
         storage = {
@@ -142,11 +151,14 @@ class Repositories:
 
     def _group(self, format: str, name: str, body: Settings) -> dict[str, Any]:
         given = _section(body, "group")
-        members = list(dict.fromkeys(given.get("memberNames") or ()))
+        listed = given.get("memberNames") or ()
+        if not isinstance(listed, list | tuple) or not all(isinstance(each, str) for each in listed):
+            raise Invalid("must be a list of names", field="group.memberNames")
+        members = list(dict.fromkeys(listed))
         if not members:
             raise Invalid("must not be empty", field="group.memberNames")
         for each in members:
-            self._check_member(format, name, str(each))
+            self._check_member(format, name, each)
         group: dict[str, Any] = {"memberNames": members}
         if writable := given.get("writableMember"):
             found = self._catalog.find(str(writable))
@@ -183,7 +195,7 @@ def _proxy(body: Settings) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Invalid("must be a valid http or https URL", field="proxy.remoteUrl")
-    connection = client.get("connection")
+    connection, authentication = (_section(client, name) for name in ("connection", "authentication"))
     if connection and connection.get("useTrustStore") and parts.scheme == "http":
         raise Invalid("TrustStore is available only with HTTPS remote URLs")
     return {
@@ -201,17 +213,16 @@ def _proxy(body: Settings) -> dict[str, Any]:
             "blocked": bool(client.get("blocked", False)),
             "autoBlock": bool(client.get("autoBlock", True)),
             "connection": _connection(connection) if connection else None,
-            "authentication": client.get("authentication") or None,
+            "authentication": authentication or None,
         },
     }
 
 
 def _connection(given: Mapping[str, Any]) -> dict[str, Any]:
-    timeout, retries = given.get("timeout"), given.get("retries")
-    if timeout is not None and not 1 <= int(timeout) <= 3600:
-        raise Invalid("must be between 1 and 3600", field="httpClient.connection.timeout")
-    if retries is not None and not 0 <= int(retries) <= 10:
-        raise Invalid("must be between 0 and 10", field="httpClient.connection.retries")
+    for name, low, high in (("timeout", 1, 3600), ("retries", 0, 10)):
+        value = given.get(name)
+        if value is not None and not (isinstance(value, int) and low <= value <= high):
+            raise Invalid(f"must be between {low} and {high}", field=f"httpClient.connection.{name}")
     defaults = {
         "retries": None,
         "userAgentSuffix": None,
@@ -242,7 +253,9 @@ def _section(body: Settings, name: str) -> Mapping[str, Any]:
 
 
 def _with_kept_secrets(body: Settings, kept: Settings) -> Settings:
-    """The body, with the secrets that it could not know."""
+    """The body, with the secrets that it could not know; they never follow to another server."""
+    if _server(body) != _server(kept):
+        return body
     client = dict(_section(body, "httpClient"))
     given = client.get("authentication")
     before = (kept.get("httpClient") or {}).get("authentication") or {}
@@ -253,6 +266,11 @@ def _with_kept_secrets(body: Settings, kept: Settings) -> Settings:
         if not merged.get(name) and before.get(name) and merged.get("username") == before.get("username"):
             merged[name] = before[name]
     return {**body, "httpClient": {**client, "authentication": merged}}
+
+
+def _server(settings: Settings) -> tuple[str, str]:
+    parts = urlsplit(str(_section(settings, "proxy").get("remoteUrl") or ""))
+    return parts.scheme, parts.netloc
 
 
 def _first(error: ValidationError) -> Invalid:

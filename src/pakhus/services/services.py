@@ -13,9 +13,18 @@ from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
+from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.blobstores import BlobStores
+from pakhus.services.contents import Contents
+from pakhus.services.health import Health
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
+from pakhus.services.roles import Roles
+from pakhus.services.routing import RoutingRules
+from pakhus.services.search import Search
+from pakhus.services.uploads import Uploads
+from pakhus.services.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +42,12 @@ class Services:
     accounts: Accounts
     passwords: Passwords
     repositories: Repositories
+    users: Users
+    roles: Roles
+    access: Access
+    blobstores: BlobStores
+    health: Health
+    routing: RoutingRules
+    contents: Contents
+    search: Search
+    uploads: Uploads

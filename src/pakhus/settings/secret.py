@@ -34,7 +34,7 @@ def signing_secret(settings: Settings) -> str:
 
 def keep(file: Path, secret: str) -> None:
     """Write the secret where nobody wrote one yet, complete or not at all: two nodes may start at once."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -57,6 +57,11 @@ class Exchange:
         """Fields for the one log line of this request."""
         self.scope.setdefault("state", {}).setdefault("log", {}).update(fields)
 
+    def logged(self) -> dict[str, Any]:
+        """What the log line of this request says whoever sends it, and whenever."""
+        fields = self.scope.get("state", {}).get("log", {})
+        return {"outcome": "ok", **fields, "method": self.method, "path": self.scope["path"]}
+
     def check_size(self) -> None:
         """Raises `TooLarge` for a body that says itself that it is."""
         if self._max_body is not None and (self.size or 0) > self._max_body:

@@ -23,6 +23,7 @@ from pakhus.kit.format import Format
 from pakhus.kit.paths import flaw, quoted, template
 from pakhus.web import problems
 from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send, decoded
+from pakhus.web.express import Express
 from pakhus.web.identify import Accounts, identify
 from pakhus.web.respond import send_found, send_reply
 
@@ -50,6 +51,7 @@ class Gateway:
         engine: Engine,
         accounts: Accounts,
         downloads: Downloads,
+        express: Express,
         origins: Origins,
         folders: Folders,
         rest: App,
@@ -59,6 +61,7 @@ class Gateway:
         self._engine = engine
         self._accounts = accounts
         self._downloads = downloads
+        self._express = express
         self._origins = origins
         self._folders = folders
         self._rest = rest
@@ -95,6 +98,7 @@ class Gateway:
     async def _answer(self, exchange: Exchange) -> None:
         format: Format | None = None
         started = False
+        stamp = self._express.stamp()
         try:
             await self._engine.catalog.refresh()
             address = self._address(exchange)
@@ -106,7 +110,7 @@ class Gateway:
             if isinstance(answer, Reply):
                 await send_reply(exchange, answer)
             else:
-                await send_found(exchange, answer, count=self._downloads.count)
+                await self._send(exchange, answer, stamp)
         except Gone:
             exchange.note(outcome="client_gone")
         except PakhusError as error:
@@ -117,6 +121,12 @@ class Gateway:
                 raise
             exchange.note(outcome="incident")
             await send_reply(exchange, self._closing(exchange, problems.incident(error)))
+
+    async def _send(self, exchange: Exchange, found: Found, stamp: bytes) -> None:
+        headers = await send_found(exchange, found, count=self._downloads.count)
+        key = exchange.scope["state"].get("ticket")
+        if key is not None and headers is not None:
+            await self._express.offer(key, found, headers, stamp, exchange.logged())
 
     async def _handle(
         self, exchange: Exchange, repository: Repository, format: Format, address: Address

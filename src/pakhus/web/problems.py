@@ -22,7 +22,8 @@ CHALLENGE = f'BASIC realm="{REALM}"'
 def reply_for(error: PakhusError, format: Format | None) -> Reply:
     """What the client gets to see."""
     reply = page(error.status, error.message) if format is None else format.problem(error)
-    return replace(reply, headers={**reply.headers, **_headers(error, reply)})
+    headers = {**reply.headers, **_headers(error, reply)}
+    return replace(reply, headers=headers, reason=reply.reason or error.message)
 
 
 def _headers(error: PakhusError, reply: Reply) -> dict[str, str]:

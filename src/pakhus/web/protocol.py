@@ -1,174 +1,179 @@
-"""uvicorn's HTTP/1.1 protocol, with what a server on an open network needs beside it: bounded headers, an end to
-clients that stop half-way through sending or taking, and refusals that arrive although the client is still sending.
-"""
+"""uvicorn's HTTP protocol with an express lane: answers with a valid ticket leave before an ASGI scope is built."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from http import HTTPStatus
+import os
+import secrets
+import select
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from pakhus.web.bounded import BoundedProtocol, Timeouts
+from pakhus.web.express import Express, Ticket
+from pakhus.web.reasons import ReasonedProtocol
 
-MOST_HEADER_BYTES = 64 << 10
-"""Of a request line, of all header fields, and of what arrives without completing anything (RFC 6585, section 5)."""
-
-DISCARDED_BYTES = 64 << 20
-"""Of a body that nobody reads any more; who sends more is cut, and may not see the answer."""
-
-LINGER_SECONDS = 2.0
-LOOKS = 4
-"""How often a time-out is looked at before it is over: a connection is cut within a fourth of the time after it."""
+SENDERS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds without a byte: of a request that is not complete, of an answer that is not taken."""
+class _Answer:
+    """Stands where uvicorn keeps the cycle of the request that is being answered."""
 
-    read: float = 60.0
-    write: float = 60.0
+    def __init__(self, *, complete: bool) -> None:
+        self.response_complete = complete
+        self.disconnected = False
+        self.keep_alive = True
+        self.more_body = False
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        self.body = bytearray()
+        self.message_event = asyncio.Event()
 
 
-class Refused(Exception):
-    """Leaves the parser; what the client is told stands in the protocol's `_refusal`."""
+class Lane:
+    """What all connections of a process share: the tickets, the threads that send large files, request ids."""
+
+    def __init__(self, express: Express) -> None:
+        self.express = express
+        self.senders = ThreadPoolExecutor(SENDERS, "pakhus-send")
+        self.sending = 0
+        self._prefix = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    def request_id(self) -> str:
+        return f"{self._prefix}{next(self._numbers):08x}"
 
 
-class Protocol(HttpToolsProtocol):
+class ExpressProtocol(ReasonedProtocol, BoundedProtocol):
     """One connection."""
 
-    def __init__(self, *args: Any, timeouts: Timeouts, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._timeouts = timeouts
-        self._look_every = min(timeouts.read, timeouts.write) / LOOKS
-        self._look: asyncio.TimerHandle | None = None
-        self._silent = 0.0
-        self._stuck = 0.0
-        self._pending = 0
-        self._is_open = False
-        self._fields = 0
-        self._incomplete = 0
-        self._discarded = 0
-        self._refusal = HTTPStatus.BAD_REQUEST
-        self._lingers = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._look = self.loop.call_later(self._look_every, self._look_around)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._look is not None:
-            self._look.cancel()
-
-    # -- bounds --------------------------------------------------------------------------------------------------
-
-    def data_received(self, data: bytes) -> None:
-        self._silent = 0.0
-        if self._lingers:
-            return
-        self._incomplete += len(data)
-        super().data_received(data)
-        if self._incomplete > MOST_HEADER_BYTES and not self._lingers:
-            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._is_open = True
-        self._fields = self._incomplete = self._discarded = 0
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > MOST_HEADER_BYTES:
-            self._refusal = HTTPStatus.REQUEST_URI_TOO_LONG
-            raise Refused
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Of the head, or of a chunked body's trailer, whose fields nobody reads."""
-        self._incomplete = 0
-        self._fields += len(name) + len(value)
-        if self._fields > MOST_HEADER_BYTES:
-            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            raise Refused
-        super().on_header(name, value)
-
-    def on_body(self, body: bytes) -> None:
-        self._incomplete = 0
-        super().on_body(body)
-        if self.cycle.response_complete:
-            self._discarded += len(body)
-            if self._discarded > DISCARDED_BYTES:
-                self.transport.close()
+    def __init__(self, *args: Any, lane: Lane, timeouts: Timeouts, **kwargs: Any) -> None:
+        super().__init__(*args, timeouts=timeouts, **kwargs)
+        self.lane = lane
 
     def on_headers_complete(self) -> None:
-        self._incomplete = 0
-        super().on_headers_complete()
+        if not self._replayed():
+            super().on_headers_complete()
 
-    def on_message_complete(self) -> None:
-        self._incomplete = 0
-        self._is_open = False
-        super().on_message_complete()
-
-    def resume_writing(self) -> None:
-        """What was buffered has gone out, though as much may be waiting again at the next look."""
-        self._pending = -1
-        super().resume_writing()
-
-    # -- time-outs -----------------------------------------------------------------------------------------------
-
-    def _look_around(self) -> None:
-        """Count the time that the other side has kept still although it is its turn."""
-        pending = self.transport.get_write_buffer_size()
-        self._stuck = self._stuck + self._look_every if pending and pending == self._pending else 0.0
-        self._pending = pending
-        self._silent = self._silent + self._look_every if self._awaits_bytes() else 0.0
-        if self._stuck >= self._timeouts.write:
-            self.transport.abort()
-        elif self._silent > self._timeouts.read:
-            self._cut()
-        self._look = self.loop.call_later(self._look_every, self._look_around)
-
-    def _awaits_bytes(self) -> bool:
-        """A request is due, or the rest of one, and the application does not hold it back."""
-        if self.flow.read_paused or self._lingers:
+    def _replayed(self) -> bool:
+        """Answer by a ticket, if there is one and nothing about the request or the connection is unusual."""
+        parser = self.parser
+        if parser.get_method() != b"GET" or parser.get_http_version() != "1.1" or not parser.should_keep_alive():
             return False
-        if self.cycle is not None and self.cycle.waiting_for_100_continue:
+        if (self.cycle is not None and not self.cycle.response_complete) or self.flow.write_paused:
             return False
-        return self._is_open or self.cycle is None
+        express = self.lane.express
+        keyed = express.key(self.server, self.url, self.headers)
+        if keyed is None:
+            return False
+        key, known = keyed
+        ticket = express.find(key)
+        if ticket is None:
+            self.scope["state"]["ticket"] = key
+            return False
+        if known:
+            return self._conditional(ticket, known)
+        if ticket.body is None:
+            return self._send_file(ticket)
+        self._finish(ticket, 200, ticket.head, ticket.body)
+        return True
 
-    def _cut(self) -> None:
-        if self._is_open and (self.cycle is None or not self.cycle.response_complete):
-            self.refuse(HTTPStatus.REQUEST_TIMEOUT)
-        else:
+    def _conditional(self, ticket: Ticket, known: bytes) -> bool:
+        if not ticket.etag or known != ticket.etag:
+            return False
+        self._finish(ticket, 304, ticket.unmodified, b"")
+        return True
+
+    def _head(self, head: bytes, request_id: str) -> bytes:
+        lines = [head, b"x-request-id: ", request_id.encode(), b"\r\n"]
+        for name, value in self.server_state.default_headers:
+            lines += [name, b": ", value, b"\r\n"]
+        lines.append(b"\r\n")
+        return b"".join(lines)
+
+    def _finish(self, ticket: Ticket, status: int, head: bytes, body: bytes) -> None:
+        request_id = self.lane.request_id()
+        self.transport.write(self._head(head, request_id) + body)
+        self.cycle = _DONE
+        self.lane.express.sent(ticket, status, len(body), request_id, self._address())
+        self.on_response_complete()
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    # -- large files: the kernel copies them to the socket ---------------------------------------------------------
+
+    def _send_file(self, ticket: Ticket) -> bool:
+        """Start sending a file past the transport, whose buffer must be empty for that; false when it is not."""
+        if self.scheme != "http" or self.transport.get_write_buffer_size() or self.lane.sending >= SENDERS:
+            return False
+        assert ticket.path is not None
+        try:
+            file = os.open(ticket.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        answer = _Answer(complete=False)
+        self.cycle = answer  # type: ignore[assignment]
+        self.lane.sending += 1
+        socket = os.dup(self.transport.get_extra_info("socket").fileno())
+        task = self.loop.create_task(self._pump(ticket, answer, socket, file))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return True
+
+    async def _pump(self, ticket: Ticket, answer: _Answer, socket: int, file: int) -> None:
+        whole = False
+        request_id = self.lane.request_id()
+        head = self._head(ticket.head, request_id)
+        try:
+            whole = await self.loop.run_in_executor(
+                self.lane.senders, _copy, socket, file, head, ticket.size, self._timeouts.write
+            )
+        finally:
+            os.close(socket)
+            os.close(file)
+            self.lane.sending -= 1
+            answer.response_complete = True
+        if not whole:
             self.transport.close()
+            return
+        self.lane.express.sent(ticket, 200, ticket.size, request_id, self._address())
+        if not answer.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
-    # -- refusals ------------------------------------------------------------------------------------------------
 
-    def send_400_response(self, msg: str) -> None:
-        """The parser gave up."""
-        self.refuse(self._refusal)
+def _copy(socket: int, file: int, head: bytes, size: int, patience: float) -> bool:
+    """Write head and file to the socket, waiting while it is full; false when the client is gone or stalls."""
+    ready = select.poll()
+    ready.register(socket, select.POLLOUT)
+    offset = 0
+    try:
+        while head:
+            head = head[_written(socket, head, ready, patience) :]
+        while offset < size:
+            try:
+                copied = os.sendfile(socket, file, offset, size - offset)
+            except BlockingIOError:
+                if not ready.poll(patience * 1000):
+                    return False
+                continue
+            if copied == 0:
+                return False
+            offset += copied
+    except OSError:
+        return False
+    return True
 
-    def refuse(self, status: HTTPStatus) -> None:
-        """Answer in the application's place and end the connection.
 
-        What still arrives is read and dropped for a moment: closing at once would reset the connection, and the client
-        would lose the answer (RFC 9112, section 9.6).
-        """
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            if cycle.response_started:
-                self.transport.abort()
-                return
-            cycle.disconnected = True
-            cycle.message_event.set()
-        text = f"{status.phrase}\n".encode()
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\ncontent-length: {len(text)}\r\n"
-        self.transport.write(head.encode() + b"content-type: text/plain; charset=utf-8\r\n\r\n" + text)
-        self._linger()
+def _written(socket: int, head: bytes, ready: select.poll, patience: float) -> int:
+    try:
+        return os.write(socket, head)
+    except BlockingIOError:
+        if not ready.poll(patience * 1000):
+            raise TimeoutError from None
+        return 0
 
-    def _linger(self) -> None:
-        self._lingers = True
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+_DONE: Any = _Answer(complete=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,12 +41,15 @@ async def send_reply(exchange: Exchange, reply: Reply) -> None:
     body = b"" if exchange.method == "HEAD" else reply.body
     if reply.status not in (204, 304) and "content-length" not in headers:
         headers["content-length"] = str(len(reply.body))
-    await _start(exchange, reply.status, headers)
+    await _start(exchange, reply.status, headers, reason=reply.reason)
     await exchange.send({"type": "http.response.body", "body": body})
 
 
-async def send_found(exchange: Exchange, found: Found, *, count: Callable[[int], None]) -> None:
-    """Send what was found, or what the request's conditions and range leave of it."""
+async def send_found(exchange: Exchange, found: Found, *, count: Callable[[int], None]) -> dict[str, str] | None:
+    """Send what was found, or what the request's conditions and range leave of it.
+
+    Returns the headers of a plain 200 that went out whole: what an equal request would get, too.
+    """
     headers = _headers(found)
     if not _unmodified(exchange.headers, found):
         raise PreconditionFailed("the content is not what the request's precondition asks for")
@@ -54,7 +58,7 @@ async def send_found(exchange: Exchange, found: Found, *, count: Callable[[int],
             headers.pop(name, None)
         await _start(exchange, 304, headers)
         await exchange.send({"type": "http.response.body", "body": b""})
-        return
+        return None
     size = found.body.size
     span = None if size is None else _span(exchange, found, size)
     if span is not None:
@@ -63,15 +67,16 @@ async def send_found(exchange: Exchange, found: Found, *, count: Callable[[int],
     await _start(exchange, 200 if span is None else 206, headers)
     if exchange.method == "HEAD":
         await exchange.send({"type": "http.response.body", "body": b""})
-        return
+        return None
     whole = await _stream(exchange, found, span)
     if whole and found.asset is not None and (span is None or span.stop == size):
         count(found.asset.id)
+    return headers if whole and span is None else None
 
 
-async def _start(exchange: Exchange, status: int, headers: Mapping[str, str]) -> None:
+async def _start(exchange: Exchange, status: int, headers: Mapping[str, str], *, reason: str = "") -> None:
     raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()]
-    await exchange.send({"type": "http.response.start", "status": status, "headers": raw})
+    await exchange.send({"type": "http.response.start", "status": status, "headers": raw, "reason": reason})
 
 
 def _headers(found: Found) -> dict[str, str]:
@@ -85,6 +90,9 @@ def _headers(found: Found) -> dict[str, str]:
         headers["last-modified"] = http_date(found.modified)
     if found.vary:
         headers["vary"] = found.vary
+    if found.digests is not None:
+        digest = b64encode(bytes.fromhex(found.digests.sha256)).decode()
+        headers["repr-digest"] = f"sha-256=:{digest}:"
     if found.content_type.partition(";")[0].strip().lower() in HTML_LIKE:
         headers["content-security-policy"] = SANDBOX
     headers.update(found.headers)

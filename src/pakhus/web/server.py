@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import uvicorn
 
+from pakhus.web.bounded import Timeouts
 from pakhus.web.exchange import App
-from pakhus.web.protocol import Protocol, Timeouts
+from pakhus.web.protocol import ExpressProtocol, Lane
 
 DRAIN_SECONDS = 30
 
@@ -34,15 +36,17 @@ class Listen:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-async def serve(app: App, listen: Listen, timeouts: Timeouts) -> bool:
-    """Serve until a signal asks to stop, then let requests under way finish. False when the port was not to be had."""
-    server = _Server(configured(app, listen, timeouts))
-    await server.serve()
-    return bool(server.started)
-
-
 class _Server(uvicorn.Server):
-    """Ends when it is told to, and lets the application end as well."""
+    """Says when it listens, and lets the application end as well."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,12 +58,19 @@ class _Server(uvicorn.Server):
                 self._captured_signals.clear()
 
 
-def configured(app: App, listen: Listen, timeouts: Timeouts) -> uvicorn.Config:
+async def serve(app: App, listen: Listen, lane: Lane, timeouts: Timeouts, *, ready: Callable[[], None]) -> bool:
+    """Serve until a signal asks to stop, then let requests under way finish. False when the port was not to be had."""
+    server = _Server(configured(app, listen, lane, timeouts), ready)
+    await server.serve()
+    return bool(server.started)
+
+
+def configured(app: App, listen: Listen, lane: Lane, timeouts: Timeouts) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=listen.host or "0.0.0.0",  # noqa: S104 -- an empty host means every interface
         port=listen.port,
-        http=partial(Protocol, timeouts=timeouts),  # type: ignore[arg-type]
+        http=partial(ExpressProtocol, lane=lane, timeouts=timeouts),  # type: ignore[arg-type]
         ws="none",
         loop="none",
         lifespan="off",

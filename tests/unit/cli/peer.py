@@ -46,6 +46,7 @@ class State:
     corrupt: bool = False
     lose_answer: bool = False
     """The next PUT is stored, but its answer never arrives."""
+    searchable: bool = True
     open: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
             self.one(match[1])
         elif match := re.fullmatch(r"/service/rest/v1/repositories/([^/]+)/([^/]+)(?:/([^/]+))?", path):
             self.settings(match, body)
+        elif path == "/service/rest/v1/search/assets" and not state.searchable:
+            self.answer(403)
         elif path in ("/service/rest/v1/assets", "/service/rest/v1/search/assets"):
             self.page(list(self.found(query)), query)
         elif path == "/service/rest/v1/search":

@@ -32,6 +32,11 @@ def test_one_file_is_written_here_and_verified(stocked: Terminal) -> None:
     assert [file.name for file in stocked.home.iterdir()] == ["one.bin"]
 
 
+def test_download_without_any_digest_says_so(stocked: Terminal) -> None:
+    stocked.state.searchable = False
+    assert "no checksum to verify" in stocked.run("download", "r", "a/two.bin").stdout
+
+
 def test_output_names_a_file_or_a_folder(stocked: Terminal) -> None:
     stocked.run("download", "r", "b/three #1.txt", "-o", "sub/x.txt")
     (stocked.home / "dir").mkdir()

@@ -9,7 +9,6 @@ import pytest
 
 HEAVY = (
     "httpx2",
-    "pydantic",
     "sqlalchemy",
     "alembic",
     "yaml",

@@ -118,6 +118,11 @@ def test_same_bytes_under_another_path_are_sent(full: Terminal, tmp_path: Path) 
     assert ("raw-hosted", "b.txt") in full.state.assets
 
 
+def test_token_that_may_not_search_may_upload(full: Terminal, tmp_path: Path) -> None:
+    full.state.searchable = False
+    assert full.json("upload", plain(tmp_path / "a.txt"))["summary"]["uploaded"] == 1
+
+
 def test_state_file_makes_a_second_run_ask_nothing(full: Terminal, tmp_path: Path) -> None:
     folder, state = mixed(tmp_path / "dist"), tmp_path / "state"
     full.run("upload", folder, "--state", state)

@@ -22,6 +22,7 @@ from pakhus.formats.maven.policy import MavenSettings
 from pakhus.formats.maven.upload import check_version, coordinates_of, located
 from pakhus.kit.context import Content, Context, Form, Settings, UploadedAsset
 from pakhus.kit.format import Action, Checksum, Document, File, Route
+from pakhus.kit.wire import parse_json
 
 DIGESTS = Digests("2" * 64, "1" * 40, "5" * 32, "6" * 128)
 NOW = datetime(2024, 5, 6, tzinfo=UTC)
@@ -82,6 +83,18 @@ def test_metadata_is_asked_of_what_the_folder_may_be() -> None:
     ]
     version = document.select(context("org/acme/app/1-SNAPSHOT/maven-metadata.xml", dir="org/acme/app/1-SNAPSHOT"))
     assert list(version) == [Query("org.acme", "app", attributes={"baseVersion": "1-SNAPSHOT"})]
+
+
+def test_a_refusal_is_a_problem_document() -> None:
+    reply = Maven().problem(PolicyViolation("not here"))
+    assert reply.status == 400
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert parse_json(reply.body) == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "not here",
+    }
 
 
 # -- settings and policies ---------------------------------------------------------------------------------------------

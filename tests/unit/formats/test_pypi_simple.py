@@ -277,7 +277,7 @@ def test_the_first_member_of_a_group_wins_and_versions_are_united() -> None:
 
 def held() -> list[Component]:
     wheel = "packages/foo/1.0/foo-1.0-py3-none-any.whl"
-    provenance = provenance_path("foo", "foo-1.0-py3-none-any.whl")
+    provenance = provenance_path(wheel)
     return [
         component(
             "1.0",

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import pytest
@@ -14,13 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pakhus.domain.content import Asset, Component, Coordinates, Digests, Facts, Query
-from pakhus.domain.errors import BadPackage, ComponentNotFound, DigestMismatch, Invalid, PakhusError, PolicyViolation
+from pakhus.domain.errors import (
+    AssetNotFound,
+    BadPackage,
+    ComponentNotFound,
+    DigestMismatch,
+    Invalid,
+    PakhusError,
+    PolicyViolation,
+)
 from pakhus.formats.pypi import Pypi
 from pakhus.formats.pypi.filenames import understand
 from pakhus.formats.pypi.files import PackageFile
 from pakhus.formats.pypi.metadata import parse, read_metadata
-from pakhus.formats.pypi.upload import receive, unyank, yank
-from pakhus.kit.context import Annotation, Call, Change, Context, Deposit, Draft, Form, UploadedAsset
+from pakhus.formats.pypi.upload import receive, remove, unyank, yank
+from pakhus.kit.context import Annotation, Call, Change, Context, Deposit, Draft, Form, Removal, UploadedAsset
 from tests.samples.pypi_packages import core_metadata, multipart, sdist, tarred, wheel, zipped
 from tests.unit.formats.test_pypi_simple import asset, component
 
@@ -355,6 +364,15 @@ async def test_a_release_is_yanked_and_taken_back() -> None:
     assert first.update({"summary": "s"}) == {"summary": "s", "yanked": "broken"}
     assert second.update({}) == {"yanked": ""}
     assert third.update({"summary": "s", "yanked": "x"}) == {"summary": "s"}
+
+
+async def test_a_distribution_is_removed_with_what_accompanies_it() -> None:
+    ledger = Ledger(present={path: asset(path) for path in (PATH, f"{PATH}.metadata")})
+    call = _call(b"")
+    await remove(replace(call, ctx=call.ctx.at(PATH, {})), ledger)
+    assert ledger.changes == [Removal(path=PATH), Removal(path=f"{PATH}.metadata")]
+    with pytest.raises(AssetNotFound):
+        await remove(replace(call, ctx=call.ctx.at("packages/foo/1/foo-1.zip", {})), ledger)
 
 
 async def test_only_what_exists_can_be_yanked() -> None:

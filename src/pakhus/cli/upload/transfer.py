@@ -195,13 +195,9 @@ class Sender:
 
     def has(self, receipt: Receipt) -> bool:
         """Does the server keep these very bytes at the place where they would go?"""
-        parcel = receipt.parcel
-        found = self.client.pages(f"{REST}/search/assets", {"repository": parcel.repository, "sha256": receipt.sha256})
-        return any(
-            asset.get("checksum", {}).get("sha256") == receipt.sha256
-            and (parcel.path is None or asset["path"].lstrip("/") == parcel.path)
-            for asset in found
-        )
+        path = receipt.parcel.path
+        found = self.client.same_bytes(receipt.parcel.repository, receipt.sha256)
+        return any(path is None or asset["path"].lstrip("/") == path for asset in found)
 
     def put(self, parcel: Parcel) -> None:
         """One try: a plain PUT where the path is known, else the upload form of the REST API."""

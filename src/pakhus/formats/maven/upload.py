@@ -36,7 +36,7 @@ async def store(form: Form, hosted: Hosted) -> None:
 
 def coordinates_of(form: Form) -> tuple[str, str, str]:
     """Group, artifact and version: from the POM where there is one, for Maven reads nothing else."""
-    pom = next((asset for asset in form.assets if _is_pom(asset)), None)
+    pom = next((asset for asset in form.assets if is_pom(asset)), None)
     said = _of_pom(pom) if pom is not None else {name: form.fields.get(name, "") for name in COORDINATES}
     for name, label in COORDINATES.items():
         if not said[name]:
@@ -76,7 +76,8 @@ def located(coordinates: tuple[str, str, str], asset: UploadedAsset) -> str:
     return path
 
 
-def _is_pom(asset: UploadedAsset) -> bool:
+def is_pom(asset: UploadedAsset) -> bool:
+    """Does this file say who the component is?"""
     return asset.fields.get("extension", "").lstrip(".") == "pom" and not asset.fields.get("classifier")
 
 
@@ -102,4 +103,5 @@ UPLOAD = UploadForm(
         Field("classifier", description="Classifier"),
     ),
     multiple=True,
+    complete=lambda form: any(is_pom(asset) for asset in form.assets),
 )

@@ -21,7 +21,7 @@ from pakhus.formats.npm.search import Search
 from pakhus.formats.npm.tarball import Tarball
 from pakhus.formats.npm.usage import USAGE
 from pakhus.kit.context import Reply
-from pakhus.kit.format import ANY, BASIC, BEARER, Action, Format, UploadForm
+from pakhus.kit.format import ANY, BASIC, BEARER, Action, Clue, Format, UploadForm
 from pakhus.kit.versions import semver_key, semver_prerelease
 from pakhus.kit.wire import dump_json
 
@@ -81,6 +81,7 @@ class Npm(Format):
         "npm.license": "component.license",
     }
     usage = USAGE
+    clues = (Clue(command=("npm", "config", "get", "registry")),)
 
     def canonical(self, path: str) -> str:
         return canonical(path)

@@ -25,7 +25,7 @@ _SEMVER = re.compile(
 )
 MAX_VERSION = 256
 _RANGE = re.compile(r"[~^<>=]|v?\d+(?:\.\d+|\.[xX*]){0,2}\Z|[xX*]\Z")
-_ENCODED_SLASH = re.compile(r"(@[^/%]+)%2[fF]")
+_ENCODED_SLASH = re.compile(r"(?:^|(?<=/))(@[^/%]+)%2[fF]")
 _SCOPED_FILE = re.compile(r"(@[^/]+)/([^/]+)/-/\1/")
 _ATTESTATIONS = "-/npm/v1/attestations/"
 
@@ -71,8 +71,8 @@ def version_of(name: str, file: str) -> str | None:
 def canonical(path: str) -> str:
     """One spelling: a scope's slash may have been encoded twice; npm itself writes tarball URLs whose file repeats
     the scope (`@s/n/-/@s/n-1.0.0.tgz`), and asks for attestations below the registry's path written twice."""
+    path = _ENCODED_SLASH.sub(r"\1/", path, count=1)
     if path.startswith("@"):
-        path = _ENCODED_SLASH.sub(r"\1/", path, count=1)
         return _SCOPED_FILE.sub(r"\1/\2/-/", path, count=1)
     before, found, after = path.partition("/" + _ATTESTATIONS)
     return _ATTESTATIONS + after if found and before else path

@@ -71,13 +71,13 @@ async def amend(hosted: Hosted, name: str, document: Mapping[str, Any], *, revis
     gone = _missing(versions.values(), document, revision) if revision is not None else []
     changes: list[Change] = [Removal(coordinates=c.coordinates) for c in gone]
     left = {version: c for version, c in versions.items() if c not in gone}
-    changes += _deprecations(left, versions_of(document))
+    changes += _deprecations(name, left, versions_of(document))
     tags = _tag_changes(effective_tags(known.get("tags", {}), versions), left, document, whole=revision is not None)
     owners = _owner_change(document, known.get("maintainers") or owners_of(next(iter(versions.values()))))
     if not left:
-        changes.append(Annotation(coordinates(name), lambda _: None))
+        changes.append(Annotation(coordinates(name), lambda _: None, name))
     elif tags or owners is not None:
-        changes.append(Annotation(coordinates(name), lambda attributes: _updated(attributes, tags, owners)))
+        changes.append(Annotation(coordinates(name), lambda attributes: _updated(attributes, tags, owners), name))
     if changes:
         await hosted.deposit(*changes)
 
@@ -90,7 +90,7 @@ def _missing(held: Iterable[Component], document: Mapping[str, Any], revision: s
     return [c for c in held if c.version not in kept and c.created <= seen_until]
 
 
-def _deprecations(held: Mapping[str, Component], stated: Mapping[str, Mapping[str, Any]]) -> list[Change]:
+def _deprecations(name: str, held: Mapping[str, Component], stated: Mapping[str, Mapping[str, Any]]) -> list[Change]:
     changes: list[Change] = []
     for version, component in held.items():
         if version not in stated:
@@ -101,7 +101,7 @@ def _deprecations(held: Mapping[str, Component], stated: Mapping[str, Mapping[st
         if not isinstance(reason, str):
             raise Invalid("'deprecated' is not a text", field="deprecated")
         if reason != (component.attributes.get("deprecated") or ""):
-            changes.append(Annotation(component.coordinates, _setting("deprecated", reason)))
+            changes.append(Annotation(component.coordinates, _setting("deprecated", reason), name))
     return changes
 
 
@@ -144,7 +144,7 @@ async def delete_package(call: Call, hosted: Hosted) -> Reply:
         raise NotFound(f"there is no package {name} here")
     await hosted.deposit(
         *(Removal(coordinates=c.coordinates) for c in held if c.version),
-        Annotation(coordinates(name), lambda _: None),
+        Annotation(coordinates(name), lambda _: None, name),
     )
     return answer({"ok": True})
 

@@ -206,7 +206,7 @@ async def store(hosted: Hosted, name: str, new: Sequence[Release], tags: Mapping
     check_name(name, new=name != name.lower() and not await hosted.find(package_query(name)))
     again = [release.version for release in new if await hosted.asset(tarball_path(name, release.version))]
     changes: list[Change] = [release.deposit for release in new]
-    changes.append(Annotation(coordinates(name), lambda held: _retagged(held, tags, new)))
+    changes.append(Annotation(coordinates(name), lambda held: _retagged(held, tags, new), name))
     try:
         await hosted.deposit(*changes)
     except PolicyViolation as refused:
@@ -238,7 +238,16 @@ async def upload(form: Form, hosted: Hosted) -> None:
     """A tarball by the REST API: name and version are its package.json's; `latest` follows if it is newer."""
     if len(form.assets) != 1:
         raise Invalid("exactly one npm package can be uploaded at a time")
-    release = await asyncio.to_thread(_packed_release, form.assets[0].draft)
+    draft = form.assets[0].draft
+    try:
+        await _upload(draft, hosted)
+    except BaseException:
+        await draft.cancel()
+        raise
+
+
+async def _upload(draft: Draft, hosted: Hosted) -> None:
+    release = await asyncio.to_thread(_packed_release, draft)
     own = await hosted.find(package_query(release.name, ""))
     latest = own[0].attributes.get("tags", {}).get("latest") if own else None
     newer = latest is not None and newest((latest, release.version)) == release.version

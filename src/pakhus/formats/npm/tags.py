@@ -74,7 +74,7 @@ async def remove_tag(call: Call, hosted: Hosted) -> Reply:
     own = await hosted.find(package_query(name, ""))
     if not own or tag not in own[0].attributes.get("tags", {}):
         raise NotFound(f"{name} has no tag '{tag}'")
-    await hosted.deposit(Annotation(coordinates(name), lambda held: _without(held, tag)))
+    await hosted.deposit(Annotation(coordinates(name), lambda held: _without(held, tag), name))
     return answer({"ok": True})
 
 
@@ -94,7 +94,7 @@ async def _change(call: Call, hosted: Hosted, tags: Mapping[str, str], *, whole:
         kept = {"latest": before["latest"]} if whole and "latest" in before else {} if whole else before
         return {**held, "tags": {**kept, **tags}}
 
-    await hosted.deposit(Annotation(coordinates(name), update))
+    await hosted.deposit(Annotation(coordinates(name), update, name))
 
 
 async def _body(call: Call) -> object:

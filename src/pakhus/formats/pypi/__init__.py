@@ -15,9 +15,9 @@ from pakhus.formats.pypi.documents import PROJECT, ROOT
 from pakhus.formats.pypi.filenames import canonical
 from pakhus.formats.pypi.files import MetadataFile, PackageFile, ProvenanceFile, SignatureFile, UnversionedFile
 from pakhus.formats.pypi.release import ProjectJson, ReleaseJson
-from pakhus.formats.pypi.upload import receive, store, unyank, yank
+from pakhus.formats.pypi.upload import receive, remove, store, unyank, yank
 from pakhus.kit.context import Settings
-from pakhus.kit.format import Action, Format, Snippet, UploadForm
+from pakhus.kit.format import Action, Clue, Format, Snippet, UploadForm
 from pakhus.kit.paths import flaw
 from pakhus.kit.versions import pep440_key, pep440_prerelease
 
@@ -75,6 +75,9 @@ USAGE = (
     ),
 )
 
+BUILT_IN = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+"""How to ask pip for the index that it uses when nobody configured one."""
+
 
 class Pypi(Format):
     name = "pypi"
@@ -90,6 +93,7 @@ class Pypi(Format):
         ProjectJson(),
         Action("POST", "", receive),
         Action("POST", "legacy/", receive),
+        Action("DELETE", PackageFile.path, remove, needs=Permission.DELETE),
         Action("PUT", "pypi/{name}/{version}/yank", yank, needs=Permission.EDIT),
         Action("DELETE", "pypi/{name}/{version}/yank", unyank, needs=Permission.EDIT),
     )
@@ -102,6 +106,10 @@ class Pypi(Format):
         "pypi.summary": "component.summary",
     }
     usage = USAGE
+    clues = (
+        Clue(command=("{python}", "-m", "pip", "config", "get", "global.index-url"), without="/simple"),
+        Clue(command=("{python}", "-c", BUILT_IN), without="/simple"),
+    )
 
     def canonical(self, path: str) -> str:
         return canonical(path)

@@ -126,7 +126,7 @@ def component_files(component: Component) -> list[ProjectFile]:
 
 def _project_file(component: Component, asset: Asset, beside: Mapping[str, Asset]) -> ProjectFile:
     metadata = beside.get(asset.path + METADATA)
-    provenance = beside.get(provenance_path(component.name, asset.filename))
+    provenance = beside.get(provenance_path(asset.path))
     # Provenance speaks of bytes: what was told of a file that has been replaced since says nothing of this one.
     attested = provenance is not None and provenance.attributes.get("subject") == asset.blob.digests.sha256
     return ProjectFile(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 WHEEL, SDIST, EGG = "bdist_wheel", "sdist", "bdist_egg"
@@ -42,6 +42,7 @@ SIGNATURE = ".asc"
 PROVENANCE = "/provenance"
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*\Z")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _EGG_PLATFORM = re.compile(r"-py\d(?:\.\d+)?(?:-(?P<platform>.+))?\Z")
 
 
@@ -62,10 +63,7 @@ def normalise(name: str) -> str:
 
 def normalise_version(version: str) -> str:
     """The one spelling of a version (PEP 440); what is no such version stays as it is."""
-    try:
-        return str(Version(version))
-    except ValueError:  # also what a number of too many digits raises
-        return version
+    return _version(version) or version
 
 
 def is_safe(filename: str) -> bool:
@@ -90,47 +88,49 @@ def understand(filename: str, project: str = "") -> Distribution | None:
     stem = filename[: len(filename) - len(ending)]
     kind = SUFFIXES.get(ending)
     if kind == WHEEL:
-        return _wheel(filename)
+        return _wheel(stem)
     if kind == EGG:
         return _egg(stem)
     return _sdist(stem, project) if kind == SDIST else None
 
 
-def _wheel(filename: str) -> Distribution | None:
-    try:
-        name, version, _, tags = parse_wheel_filename(filename)
-    except ValueError:
+def _wheel(stem: str) -> Distribution | None:
+    """`name-version[-build]-python-abi-platform`, of which compressed tag sets have dots."""
+    parts = stem.split("-")
+    if len(parts) not in (5, 6) or (len(parts) == 6 and not parts[2][:1].isdigit()) or not all(parts):
         return None
-    platforms = sorted({tag.platform for tag in tags} - {"any"})
-    return Distribution(str(name), str(version), WHEEL, ".".join(platforms))
+    name, version = normalise(parts[0]), _version(parts[1])
+    if version is None or _NAME.match(name) is None:
+        return None
+    platforms = sorted(set(parts[-1].split(".")) - {"any"})
+    return Distribution(name, version, WHEEL, ".".join(platforms))
 
 
 def _egg(stem: str) -> Distribution | None:
     found = _EGG_PLATFORM.search(stem)
-    name, dash, version = (stem[: found.start()] if found else stem).partition("-")
-    if not dash or not _is_version(version):
+    name, _, rest = (stem[: found.start()] if found else stem).partition("-")
+    version = _version(rest)
+    if not name or version is None:
         return None
-    return Distribution(normalise(name), normalise_version(version), EGG, (found and found["platform"]) or "")
+    return Distribution(normalise(name), version, EGG, (found and found["platform"]) or "")
 
 
 def _sdist(stem: str, project: str) -> Distribution | None:
     """`name-version`; both may have dashes in old files, then the project's name tells where one ends."""
     cuts = [position for position, character in enumerate(stem) if character == "-"]
-    for cut in cuts:
-        if project and normalise(stem[:cut]) == project and _is_version(stem[cut + 1 :]):
-            return Distribution(project, normalise_version(stem[cut + 1 :]), SDIST)
-    if not cuts or not _is_version(stem[cuts[-1] + 1 :]):
-        return None
-    name = normalise(stem[: cuts[-1]])
-    return Distribution(name, normalise_version(stem[cuts[-1] + 1 :]), SDIST) if name else None
+    of_project = [cut for cut in cuts if project and normalise(stem[:cut]) == project]
+    for cut in (*of_project, *cuts[-1:]):
+        name, version = normalise(stem[:cut]), _version(stem[cut + 1 :])
+        if name and version is not None:
+            return Distribution(name, version, SDIST)
+    return None
 
 
-def _is_version(text: str) -> bool:
+def _version(text: str) -> str | None:
     try:
-        Version(text)
-    except ValueError:
-        return False
-    return True
+        return str(Version(text))
+    except ValueError:  # also what a number of too many digits raises
+        return None
 
 
 def package_path(project: str, filename: str) -> str:
@@ -139,10 +139,15 @@ def package_path(project: str, filename: str) -> str:
     return f"packages/{project}/{found.version}/{filename}" if found else f"packages/{project}/{filename}"
 
 
-def provenance_path(project: str, filename: str) -> str:
-    """Where the provenance (PEP 740) of a file is kept; a file without version has none."""
-    found = understand(filename, project)
-    return f"integrity/{project}/{found.version}/{filename}{PROVENANCE}" if found else ""
+def version_of(path: str) -> str:
+    """The version in the path of a distribution, empty if it has none."""
+    segments = path.split("/")
+    return segments[2] if len(segments) == 4 else ""
+
+
+def provenance_path(path: str) -> str:
+    """Where the provenance (PEP 740) of the distribution at `path` is kept; one without version has none."""
+    return f"integrity{path.removeprefix('packages')}{PROVENANCE}" if version_of(path) else ""
 
 
 def canonical(path: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from pakhus.domain.errors import UpstreamRefused
-from pakhus.formats.pypi.filenames import is_safe, normalise_version, package_path, provenance_path, understand
+from pakhus.formats.pypi.filenames import is_safe, normalise_version, package_path, provenance_path, version_of
 from pakhus.kit.context import Context
 from pakhus.kit.versions import pep440_key
 from pakhus.kit.wire import dump_json, parse_json
@@ -130,7 +130,7 @@ def _project_of_json(ctx: Context, body: bytes, name: str) -> Project:
     return Project(
         name,
         files,
-        ordered(_strings(page.get("versions"))) or versions_of(files, name),
+        ordered(_strings(page.get("versions"))) or versions_of(files),
         status=_text(_mapping(status).get("status")) if isinstance(status, dict) else _text(status),
         status_reason=_text(_mapping(status).get("reason")),
         tracks=tuple(_strings(_mapping(page.get("meta")).get("tracks"))),
@@ -158,10 +158,9 @@ def _file_of_json(ctx: Context, entry: Mapping[str, Any], name: str) -> ProjectF
 
 
 def _project_file(name: str, filename: str, *, provenance_url: str, **members: Any) -> ProjectFile:
-    provenance = provenance_path(name, filename) if provenance_url else ""
-    return ProjectFile(
-        filename, package_path(name, filename), provenance=provenance, provenance_url=provenance_url, **members
-    )
+    path = package_path(name, filename)
+    provenance = provenance_path(path) if provenance_url else ""
+    return ProjectFile(filename, path, provenance=provenance, provenance_url=provenance_url, **members)
 
 
 def _metadata_of_json(entry: Mapping[str, Any]) -> Mapping[str, str] | None:
@@ -217,7 +216,7 @@ def _project_of_html(ctx: Context, body: bytes, name: str) -> Project:
     return Project(
         name,
         files,
-        versions_of(files, name),
+        versions_of(files),
         status=reader.meta("pypi:project-status"),
         status_reason=reader.meta("pypi:project-status-reason"),
         tracks=tuple(content for known, content in reader.metas if known == "pypi:tracks"),
@@ -256,10 +255,9 @@ def _hash(text: str) -> tuple[str, str] | None:
     return (found["algorithm"], found["digest"].lower()) if found else None
 
 
-def versions_of(files: Iterable[ProjectFile], name: str) -> tuple[str, ...]:
+def versions_of(files: Iterable[ProjectFile]) -> tuple[str, ...]:
     """The versions that the file names tell."""
-    found = (understand(file.filename, name) for file in files)
-    return ordered(distribution.version for distribution in found if distribution)
+    return ordered({version_of(file.path) for file in files})
 
 
 def _joined(base: str, url: str) -> str:

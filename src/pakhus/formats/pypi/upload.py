@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pakhus.domain.content import Attributes, Coordinates, Facts, Query
-from pakhus.domain.errors import BadPackage, ComponentNotFound, DigestMismatch, Invalid, PolicyViolation
+from pakhus.domain.errors import AssetNotFound, BadPackage, ComponentNotFound, DigestMismatch, Invalid, PolicyViolation
 from pakhus.formats.pypi import metadata
 from pakhus.formats.pypi.attestations import provenance
 from pakhus.formats.pypi.filenames import (
@@ -31,7 +31,7 @@ from pakhus.formats.pypi.filenames import (
 )
 from pakhus.formats.pypi.files import PROVENANCE_TYPE
 from pakhus.formats.pypi.metadata import CoreMetadata
-from pakhus.kit.context import Annotation, Call, Change, Context, Deposit, Draft, Form, Hosted, Reply
+from pakhus.kit.context import Annotation, Call, Change, Context, Deposit, Draft, Form, Hosted, Removal, Reply
 from pakhus.kit.wire import FormData, parse_json, read_body, read_form
 
 FIELD_LIMIT = 4 << 20
@@ -108,7 +108,7 @@ async def publish(package: Package, hosted: Hosted) -> None:
     except PolicyViolation as refusal:
         if await hosted.asset(package_path(distribution.name, package.filename)) is None:
             raise
-        # The words that let `twine upload --skip-existing` go on, and the reason.
+        # The words by which clients know that they may skip the file, and the reason.
         raise PolicyViolation(f"File already exists: {package.filename}. {refusal.message}") from refusal
 
 
@@ -192,7 +192,7 @@ def _changes(package: Package, distribution: Distribution, found: CoreMetadata, 
     if attested := package.claims.get("attestations"):
         changes.append(
             Deposit(
-                provenance_path(distribution.name, package.filename),
+                provenance_path(path),
                 provenance(attested, package.filename, sha256),
                 coordinates,
                 Facts(asset={"subject": sha256}),
@@ -205,6 +205,17 @@ def _changes(package: Package, distribution: Distribution, found: CoreMetadata, 
 
 def _companion(path: str, body: Draft | bytes, coordinates: Coordinates) -> Deposit:
     return Deposit(path, body, coordinates, content_type=media_type(path), rewritable=True)
+
+
+async def remove(call: Call, hosted: Hosted) -> Reply:
+    """`DELETE` of a distribution: it goes together with what accompanies it."""
+    path = call.ctx.path
+    if await hosted.asset(path) is None:
+        raise AssetNotFound(f"{path} is not here")
+    companions = (path + METADATA, path + SIGNATURE, provenance_path(path))
+    present = [each for each in companions if await hosted.asset(each) is not None]
+    await hosted.deposit(*(Removal(path=each) for each in (path, *present)))
+    return Reply(204)
 
 
 async def yank(call: Call, hosted: Hosted) -> Reply:

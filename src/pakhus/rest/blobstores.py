@@ -1,0 +1,107 @@
+"""Blob stores and their soft quotas (`/v1/blobstores`)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import Field
+
+from pakhus.rest.bodies import Shape, Taking, Text
+from pakhus.rest.rights import Here, needs
+from pakhus.services.blobstores import Quota, StoreFigures
+
+router = APIRouter(prefix="/blobstores", tags=["blob stores"])
+
+
+class SoftQuota(Shape):
+    """`limit` in bytes."""
+
+    type: Literal["spaceRemainingQuota", "spaceUsedQuota"]
+    limit: Annotated[int, Field(ge=0)]
+
+    def quota(self) -> Quota:
+        return Quota(self.type, self.limit)
+
+
+class BlobStoreXO(Shape):
+    soft_quota: SoftQuota | None
+    name: str
+    type: str
+    unavailable: bool
+    blob_count: int
+    total_size_in_bytes: int
+    available_space_in_bytes: int
+
+
+class FileBlobStoreXO(Shape):
+    soft_quota: SoftQuota | None = None
+    path: Text
+
+
+class FileBlobStoreCreateXO(FileBlobStoreXO):
+    name: Text
+
+
+class QuotaResultXO(Shape):
+    is_violation: bool
+    message: str
+    blob_store_name: str
+
+
+@router.get("", dependencies=needs("blobstores", "read"))
+async def everything(services: Here) -> list[BlobStoreXO]:
+    return [_shown(each) for each in await services.blobstores.everything()]
+
+
+@router.delete("/{name}", dependencies=needs("blobstores", "delete"), status_code=204, response_class=Response)
+async def delete(name: str, services: Here) -> None:
+    await services.blobstores.delete(name)
+
+
+@router.get("/{name}/quota-status", dependencies=needs("blobstores", "read"))
+async def quota_status(name: str, services: Here) -> QuotaResultXO:
+    found = await services.blobstores.quota(name)
+    return QuotaResultXO(is_violation=found.violated, message=found.message, blob_store_name=name)
+
+
+@router.post("/file", dependencies=needs("blobstores", "create"), status_code=204, response_class=Response)
+async def create_file(
+    body: Annotated[FileBlobStoreCreateXO, Depends(Taking(FileBlobStoreCreateXO))], services: Here
+) -> None:
+    """A relative path lies below the data directory's `blobs`."""
+    await services.blobstores.create_file(body.name, body.path, _quota(body))
+
+
+@router.get("/file/{name}", dependencies=needs("blobstores", "read"))
+async def file(name: str, services: Here) -> FileBlobStoreXO:
+    path, quota = await services.blobstores.file(name)
+    return FileBlobStoreXO(soft_quota=_soft(quota), path=path)
+
+
+@router.put("/file/{name}", dependencies=needs("blobstores", "update"), status_code=204, response_class=Response)
+async def update_file(
+    name: str, body: Annotated[FileBlobStoreXO, Depends(Taking(FileBlobStoreXO))], services: Here
+) -> None:
+    """The path can change while the store is empty."""
+    await services.blobstores.update_file(name, body.path, _quota(body))
+
+
+def _quota(body: FileBlobStoreXO) -> Quota | None:
+    return None if body.soft_quota is None else body.soft_quota.quota()
+
+
+def _soft(quota: Quota | None) -> SoftQuota | None:
+    return None if quota is None else SoftQuota.model_validate({"type": quota.type, "limit": quota.limit})
+
+
+def _shown(found: StoreFigures) -> BlobStoreXO:
+    return BlobStoreXO(
+        soft_quota=_soft(found.quota),
+        name=found.name,
+        type=found.type,
+        unavailable=found.unavailable,
+        blob_count=found.blobs,
+        total_size_in_bytes=found.size,
+        available_space_in_bytes=found.free,
+    )

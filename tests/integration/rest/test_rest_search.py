@@ -1,0 +1,192 @@
+"""Search through REST: parameters, wildcards, order, pages, rights."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.integration.rest.conftest import BASE, BOTH, Rest
+from tests.integration.rest.test_rest_contents import items
+
+pytestmark = BOTH
+POLICIES = {"maven": {"versionPolicy": "RELEASE", "layoutPolicy": "STRICT"}}
+
+
+async def names(client: httpx2.AsyncClient, **params: str) -> list[str]:
+    return [each["name"] for each in await items(client, "search", **params)]
+
+
+@pytest.fixture
+async def filled(rest: Rest) -> Rest:
+    await rest.hosted("files")
+    await rest.hosted("other")
+    for path in ("docs/guide.txt", "docs/Guide-2.txt", "bin/tool.exe"):
+        await rest.put("files", path, path.encode())
+    await rest.put("other", "docs/guide.txt", b"another guide")
+    return rest
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"repository": "files", "name": "docs/guide.txt"}, ["docs/guide.txt"]),
+        ({"repository": "files", "name": "DOCS/GUIDE.TXT"}, ["docs/guide.txt"]),
+        ({"repository": "files", "name": "docs/gui*"}, ["docs/guide.txt", "docs/Guide-2.txt"]),
+        ({"repository": "files", "name": "*tool*"}, ["bin/tool.exe"]),
+        ({"repository": "files", "name": "docs/guide?2.txt"}, ["docs/Guide-2.txt"]),
+        ({"repository": "files", "name": "docs/guide.txt bin/tool.exe"}, ["docs/guide.txt", "bin/tool.exe"]),
+        ({"repository": "files", "group": "/bin"}, ["bin/tool.exe"]),
+        ({"repository": "files", "q": "guide 2"}, ["docs/Guide-2.txt"]),
+        ({"repository": "files", "keyword": "docs/guide"}, ["docs/guide.txt", "docs/Guide-2.txt"]),
+        ({"name": "docs/guide.txt"}, ["docs/guide.txt", "docs/guide.txt"]),
+        ({"format": "raw", "group": "/bin"}, ["bin/tool.exe"]),
+        ({"format": "npm"}, []),
+        ({"repository": "none"}, []),
+        ({"repository": "files", "version": ""}, ["docs/guide.txt", "docs/Guide-2.txt", "bin/tool.exe"]),
+        ({"repository": "files", "name": ""}, []),
+        ({"repository": "files", "group": "/bin", "colour": "red"}, ["bin/tool.exe"]),
+        ({"repository": "files", "prerelease": "true"}, []),
+        ({"repository": "files", "name": "100%_"}, []),
+    ],
+)
+async def test_parameters_select_components(
+    filled: Rest, admin: httpx2.AsyncClient, params: dict[str, str], expected: list[str]
+) -> None:
+    assert await names(admin, **params) == expected
+
+
+async def test_digest_finds_the_asset(filled: Rest, admin: httpx2.AsyncClient) -> None:
+    (found,) = await items(admin, "search/assets", repository="files", name="bin/tool.exe")
+
+    for algorithm, digest in found["checksum"].items():
+        assert await items(admin, "search/assets", **{algorithm: digest.upper()}) == [found]
+        assert [each["name"] for each in await items(admin, "search", **{algorithm: digest})] == ["bin/tool.exe"]
+
+
+async def test_order_is_as_asked(filled: Rest, admin: httpx2.AsyncClient) -> None:
+    ascending = await names(admin, repository="files", sort="name")
+
+    assert ascending == ["bin/tool.exe", "docs/Guide-2.txt", "docs/guide.txt"]
+    assert await names(admin, repository="files", sort="name", direction="desc") == ascending[::-1]
+    assert [each["repository"] for each in await items(admin, "search", sort="repository", direction="desc")] == [
+        "other", "files", "files", "files",
+    ]  # fmt: skip
+    assert await names(admin, repository="files", sort="colour")
+
+
+async def test_pages_of_every_order_are_whole(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await rest.hosted("files")
+    for number in range(120):
+        await rest.put("files", f"{number % 7}/file-{number}.txt", b"x")
+
+    for sort in ("", "group", "name", "version", "repository"):
+        for direction in ("asc", "desc"):
+            for path in ("search", "search/assets"):
+                found = await items(admin, path, sort=sort, direction=direction)
+                assert len({each["id"] for each in found}) == len(found) == 120
+
+
+async def test_token_of_another_search_is_refused(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await rest.hosted("files")
+    for number in range(51):
+        await rest.put("files", f"file-{number}.txt", b"x")
+    first = (await admin.get("search", params={"repository": "files"})).json()
+    assert len(first["items"]) == 50
+
+    token = first["continuationToken"]
+
+    assert (await admin.get("search", params={"name": "file*", "continuationToken": token})).status_code == 406
+    assert (await admin.get("search", params={"repository": "files", "continuationToken": "x"})).status_code == 406
+
+
+async def test_only_what_may_be_browsed_is_found(filled: Rest, anonymous: httpx2.AsyncClient) -> None:
+    reader = await filled.user("reader", "nx-search-read", "nx-repository-view-raw-other-browse")
+    nobody = await filled.user("nobody", "nx-repository-view-raw-other-browse")
+
+    assert [each["repository"] for each in await items(reader, "search")] == ["other"]
+    assert [each["repository"] for each in await items(reader, "search", repository="files")] == []
+    assert (await nobody.get("search")).status_code == 403
+    assert (await anonymous.get("search")).status_code == 401
+
+
+async def test_group_stands_for_its_members(filled: Rest, admin: httpx2.AsyncClient) -> None:
+    await filled.group("all", ["other", "files"])
+
+    found = await items(admin, "search", repository="all", name="docs/guide.txt")
+
+    assert sorted(each["repository"] for each in found) == ["files", "other"]
+
+
+async def test_download_leads_to_the_only_hit(filled: Rest, admin: httpx2.AsyncClient) -> None:
+    one = await admin.get("search/assets/download", params={"name": "bin/tool.exe"})
+    several = await admin.get("search/assets/download", params={"repository": "files"})
+    first = await admin.get("search/assets/download", params={"repository": "files", "sort": "name"})
+    none = await admin.get("search/assets/download", params={"name": "missing"})
+
+    assert (one.status_code, one.headers["location"]) == (302, f"{BASE}/repository/files/bin/tool.exe")
+    assert several.status_code == 400
+    assert several.text.startswith("Search returned multiple assets, please refine search criteria")
+    assert first.headers["location"].endswith("/bin/tool.exe")
+    assert (none.status_code, none.text) == (404, "Asset search returned no results")
+
+
+@pytest.fixture
+async def releases(rest: Rest) -> Rest:
+    body: dict[str, Any] = {"writePolicy": "ALLOW", "blobStoreName": "default", "strictContentTypeValidation": False}
+    await rest.hosted("releases", format="maven", storage=body, **POLICIES)
+    await rest.hosted("files")
+    await rest.put("files", "org.example", b"no jar")
+    jar = io.BytesIO()
+    zipfile.ZipFile(jar, "w").close()
+    for version in ("1.9", "1.10", "1.2"):
+        for suffix in (".jar", "-sources.jar", ".pom"):
+            pom = (
+                b"<project><modelVersion>4.0.0</modelVersion><groupId>org.example</groupId>"
+                b"<artifactId>app</artifactId><version>%s</version></project>" % version.encode()
+            )
+            body_bytes = pom if suffix == ".pom" else jar.getvalue()
+            await rest.put("releases", f"org/example/app/{version}/app-{version}{suffix}", body_bytes)
+    return rest
+
+
+async def test_parameters_of_a_format_select_its_assets(releases: Rest, admin: httpx2.AsyncClient) -> None:
+    wanted = {"maven.groupId": "org.example", "maven.extension": "jar", "maven.classifier": ""}
+
+    found = await items(admin, "search/assets", **wanted, version="1.9")
+    components = await items(admin, "search", **wanted, sort="version")
+    sources = await items(admin, "search/assets", **{"assets.attributes.maven2.classifier": "sources"}, version="1.9")
+
+    assert [each["path"] for each in found] == ["/org/example/app/1.9/app-1.9.jar"]
+    assert found[0]["maven2"]["extension"] == "jar"
+    assert [each["version"] for each in components] == ["1.10", "1.9", "1.2"]
+    assert {len(each["assets"]) for each in components} == {3}
+    assert [each["path"] for each in sources] == ["/org/example/app/1.9/app-1.9-sources.jar"]
+
+
+async def test_latest_version_is_downloaded_by_the_well_known_recipe(releases: Rest, admin: httpx2.AsyncClient) -> None:
+    answer = await admin.get(
+        "search/assets/download?sort=version&repository=releases&maven.groupId=org.example"
+        "&maven.artifactId=app&maven.extension=jar&maven.classifier="
+    )
+
+    assert answer.status_code == 302
+    assert answer.headers["location"].endswith("/org/example/app/1.10/app-1.10.jar")
+
+
+async def test_metrics_count_what_is_asked_and_held(
+    filled: Rest, admin: httpx2.AsyncClient, anonymous: httpx2.AsyncClient
+) -> None:
+    url = f"{BASE}/service/metrics/prometheus"
+
+    text = (await admin.get(url)).text
+
+    assert 'pakhus_repositories{format="raw",type="hosted"} 2.0' in text
+    assert 'pakhus_assets{repository="files"} 3.0' in text
+    assert 'pakhus_blobs{blob_store="default"} 4.0' in text
+    assert 'pakhus_http_requests_total{format="raw",kind="repository",method="PUT",status="2xx"} 4.0' in text
+    assert "process_resident_memory_bytes" in text
+    assert (await anonymous.get(url)).status_code == 401
