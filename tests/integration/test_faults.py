@@ -9,9 +9,7 @@ import random
 import resource
 import secrets
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +25,7 @@ from pakhus.app import Application, create
 from pakhus.database import assets
 from pakhus.domain.repository import RepositoryType
 from pakhus.settings import load
-from tests.clients.server import ADMIN, READY_WITHIN, Server
+from tests.clients.server import ADMIN, Server
 from tests.integration.upstream import Gated, upstream
 from tests.integration.wire import LOGIN, connected
 
@@ -44,19 +42,6 @@ async def inside(data: Path) -> AsyncIterator[Application]:
         yield application
 
 
-class Process(Server):
-    """Ready as soon as it accepts connections."""
-
-    def await_ready(self) -> None:
-        deadline = time.monotonic() + READY_WITHIN
-        while time.monotonic() < deadline:
-            assert self.process is not None and self.process.poll() is None, self.said()
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-                return
-            time.sleep(0.05)
-        raise AssertionError(self.said())
-
-
 @dataclass
 class Yard:
     """A data directory and the servers on it."""
@@ -69,7 +54,7 @@ class Yard:
             await application.services.repositories.create("raw", RepositoryType(type), {"name": name, **body})
 
     async def start(self, **settings: str) -> Server:
-        server = Process(self.data, settings=settings)
+        server = Server(self.data, settings=settings)
         server.log = self.data.with_name(f"{len(self.servers)}.log")
         self.servers.append(server)
         return await asyncio.to_thread(server.start)
@@ -337,11 +322,10 @@ def little(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_is_507_until_there_is_room_again(yard: Yard, little: Path) -> None:
-    """Database and blobs on one full disk: nothing acknowledged is lost, nothing refused is seen."""
+    """Database, blobs and log on one full disk: nothing acknowledged is lost, nothing refused is seen."""
     yard.data = little / "data"
     await yard.create("hosted", "raw")
     server = await yard.start()
-    server.log = little.with_name("server.log")
     acknowledged: dict[str, bytes] = {}
     async with client() as http:
         for size in (MIB, 64 * 1024, 1024):
