@@ -31,8 +31,8 @@ class HostedSource:
         selected = document.select(ctx)
         queries = (selected,) if isinstance(selected, Query) else tuple(selected)
         revision, changed = await self._database.glance(_revision, repository.id, queries)
-        if revision == 0 and not document.local:
-            return None
+        if revision == 0 and not document.local and any(query.name is not None for query in queries):
+            return None  # nothing of this name was ever here; an index of all names may be empty
 
         async def model() -> Any:
             if document.local:
