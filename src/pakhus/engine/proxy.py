@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from pakhus.domain.errors import (
     Unavailable,
     UpstreamRefused,
 )
-from pakhus.domain.policies import expired
+from pakhus.domain.policies import fresh_for
 from pakhus.domain.repository import Repository
 from pakhus.engine.fetching import Fetcher, parsed
 from pakhus.engine.fill import Confirmed, Fills, Missing
@@ -70,9 +71,9 @@ class ProxySource:
 
     async def file(self, repository: Repository, route: File, ctx: Context, visit: Visit) -> Found | None:
         want = await self._want(repository, route, ctx, visit)
-        immutable = route.immutable(ctx)
-        if want.kept is not None and self._fresh(want, -1 if immutable else want.remote.content_max_age):
-            return from_asset(want.kept, self._stores)
+        max_age = -1 if route.immutable(ctx) else want.remote.content_max_age
+        if want.kept is not None and self._fresh_for(want, want.kept, max_age):
+            return self._found(want, want.kept, max_age)
         if self._negatives.has(repository, want.key):
             return self._stale(want)
         fill = self.fills.join((repository.id, want.key), lambda fill: self._fetcher.run(fill, want))
@@ -84,14 +85,15 @@ class ProxySource:
             return self._stale(want, error)
         if isinstance(head, Missing):
             return self._stale(want)
-        return from_asset(head.asset, self._stores) if isinstance(head, Confirmed) else head
+        return self._found(want, head.asset, max_age) if isinstance(head, Confirmed) else head
 
     async def document(
         self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
         if document.local:
             return Edition(f"{repository.id}.local", _immediately(document.build(ctx, ())))
-        asset = await self._document_asset(await self._want(repository, document, ctx, visit))
+        want = await self._want(repository, document, ctx, visit)
+        asset = await self._document_asset(want)
         if asset is None:
             return None
         version = f"{repository.id}.{asset.blob.digests.sha256}"
@@ -106,10 +108,10 @@ class ProxySource:
                 self._models.put(key, known)
             return known
 
-        return Edition(version, model, asset.updated)
+        return Edition(version, model, asset.updated, self._fresh_for(want, asset, want.remote.metadata_max_age))
 
     async def _document_asset(self, want: Want) -> Asset | None:
-        if want.kept is not None and self._fresh(want, want.remote.metadata_max_age):
+        if want.kept is not None and self._fresh_for(want, want.kept, want.remote.metadata_max_age):
             return want.kept
         if self._negatives.has(want.repository, want.key):
             return None
@@ -128,11 +130,13 @@ class ProxySource:
         kept = await self._database.glance(assets.by_path, repository.id, repository.name, key)
         return Want(repository, repository.remote, self._formats[repository.format], route, ctx, key, visit, kept)
 
-    def _fresh(self, want: Want, max_age: int) -> bool:
-        if want.kept is None or want.kept.kept is None:
-            return want.kept is not None
-        verified = want.kept.kept.verified
-        return not expired(verified, max_age, now=self._now(), invalidated=want.repository.invalidated)
+    def _fresh_for(self, want: Want, asset: Asset, max_age: int) -> float:
+        if asset.kept is None:
+            return math.inf
+        return fresh_for(asset.kept.verified, max_age, now=self._now(), invalidated=want.repository.invalidated)
+
+    def _found(self, want: Want, asset: Asset, max_age: int) -> Found:
+        return replace(from_asset(asset, self._stores), fresh_for=self._fresh_for(want, asset, max_age))
 
     def _stale(self, want: Want, error: Exception | None = None) -> Found | None:
         if want.kept is None:
