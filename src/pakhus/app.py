@@ -212,17 +212,23 @@ def create(
     )
     metrics = Metrics(services)
     lines = logs.Lines()
-    lane = Lane(_express(services, metrics, lines))
+    lane = Lane(_express(services, metrics, lines, clock))
     asgi = _asgi(settings, services, metrics, lane.express, max_body)
     outbox = Outbox(database, {"publish": engine.publisher, "sidecars": Sidecars(database, stores)})
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
 
-def _express(services: Services, metrics: Metrics, lines: logs.Lines) -> Express:
+def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock) -> Express:
     formats = services.catalog.formats.values()
     headers = {each.header for format in formats for each in format.credentials}
-    express = Express(services.database.generation, services.downloads, server=SERVER, credentials=sorted(headers))
+    express = Express(
+        services.database.generation,
+        services.downloads,
+        server=SERVER,
+        credentials=sorted(headers),
+        clock=clock.seconds,
+    )
 
     def replayed(ticket: Ticket, status: int, sent: int, request_id: str, client: str) -> None:
         lines.add(ticket.log, request_id, status, sent, client)

@@ -7,7 +7,8 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -34,7 +35,7 @@ def configure(*, level: str, format: str) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Steady(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -46,6 +47,21 @@ def configure(*, level: str, format: str) -> None:
     root.setLevel(number)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Steady:
+    """A stream that does not fail: a full disk takes the log, and not the answers."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 class _Shape:
@@ -76,7 +92,7 @@ class Lines:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        sys.stderr.write("".join([_line(*each) for each in waiting]))
+        _Steady(sys.stderr).write("".join([_line(*each) for each in waiting]))
 
 
 def _line(when: float, prepared: str, request_id: str, status: int, size: int, client: str) -> str:

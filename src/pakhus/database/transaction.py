@@ -20,12 +20,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, Row, create_engine, event, make_url
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DisconnectionError, IntegrityError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from pakhus.database import tables
 from pakhus.database.generation import Generation
 from pakhus.database.writer import Writer
+from pakhus.domain.errors import StorageFull
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -119,11 +120,16 @@ class Database:
 
     async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a write transaction. A lost race for a unique key is tried once more."""
-        if self._writer is None:
-            loop = asyncio.get_running_loop()
-            tx, result = await loop.run_in_executor(self._threads, lambda: self._attempt(work, *args, **kwargs))
-        else:
-            tx, result = await self._submitted(work, *args, **kwargs)
+        try:
+            if self._writer is None:
+                loop = asyncio.get_running_loop()
+                tx, result = await loop.run_in_executor(self._threads, lambda: self._attempt(work, *args, **kwargs))
+            else:
+                tx, result = await self._submitted(work, *args, **kwargs)
+        except OperationalError as error:
+            if _has_no_room(error):
+                raise StorageFull("The database has no room left.") from error
+            raise
         if tx.recorded:
             self.on_recorded()
         return result
@@ -225,6 +231,12 @@ def _retire_idle(engine: Engine, seconds: float) -> None:
 
     event.listen(engine, "checkin", rested)
     event.listen(engine, "checkout", asked_for)
+
+
+def _has_no_room(error: OperationalError) -> bool:
+    """The disk is full, as SQLite (result code 13) and PostgreSQL (SQLSTATE 53100) say it."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == "53100"
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 MOST = 64
 
@@ -96,6 +97,8 @@ def _attempt(job: Job, connection: Connection) -> Any:
     try:
         with connection.begin_nested():
             return job.run(connection)
+    except OperationalError:  # of the database, not of this job: a full disk ends the transaction of all
+        raise
     except Exception as error:  # noqa: BLE001 -- raised again where the job's result is awaited
         return Failure(error)
 

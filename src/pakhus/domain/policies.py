@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -42,8 +43,10 @@ def routed(rule: RoutingRule | None, path: str) -> bool:
     return matched if rule.mode == "ALLOW" else not matched
 
 
-def expired(verified: datetime, max_age: int, *, now: datetime, invalidated: datetime | None) -> bool:
-    """Must a kept copy be checked with its upstream? `max_age` in minutes, −1 is never."""
+def fresh_for(verified: datetime, max_age: int, *, now: datetime, invalidated: datetime | None) -> float:
+    """Seconds until a kept copy must be checked with its upstream, 0 for now. `max_age` in minutes, −1 is never."""
     if invalidated is not None and verified <= invalidated:
-        return True
-    return max_age >= 0 and now - verified >= timedelta(minutes=max_age)
+        return 0.0
+    if max_age < 0:
+        return math.inf
+    return max(0.0, (verified + timedelta(minutes=max_age) - now).total_seconds())

@@ -237,6 +237,7 @@ class Engine:
             content_type=ctx.accept,
             etag=f'"{hashlib.sha256(identity.encode()).hexdigest()[:40]}"',
             modified=edition.modified,
+            fresh_for=edition.fresh_for,
             headers=document.headers(ctx),
             vary="Accept" if len(document.media_types) > 1 else "",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -86,7 +87,10 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a GET sends. `etag` comes with its quotes; `asset` is the row whose downloads are counted."""
+    """What a GET sends. `etag` comes with its quotes; `asset` is the row whose downloads are counted.
+
+    `fresh_for` are the seconds after which an upstream must be asked again, if nothing changes here before.
+    """
 
     body: Body
     content_type: str
@@ -97,6 +101,7 @@ class Found:
     headers: Mapping[str, str] = field(default_factory=dict)
     asset: Asset | None = None
     vary: str = ""
+    fresh_for: float = math.inf
 
     def with_headers(self, headers: Mapping[str, str]) -> Found:
         return replace(self, headers={**self.headers, **headers}) if headers else self
@@ -109,12 +114,13 @@ class Found:
 class Edition(Generic[Model]):
     """A version of a document, and the way to its model (`None`: there is no such document).
 
-    Equal versions have equal models.
+    Equal versions have equal models. `fresh_for` as in `Found`.
     """
 
     version: str
     model: Callable[[], Awaitable[Model | None]]
     modified: datetime | None = None
+    fresh_for: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,8 @@ class GroupSource:
 
         version = hashlib.sha256("\n".join(edition.version for edition in editions).encode()).hexdigest()
         moments = [edition.modified for edition in editions if edition.modified is not None]
-        return Edition(f"{repository.id}.{version}", model, max(moments, default=None))
+        fresh_for = min(edition.fresh_for for edition in editions)
+        return Edition(f"{repository.id}.{version}", model, max(moments, default=None), fresh_for)
 
     async def _editions(
         self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from pakhus.domain.errors import (
     Unavailable,
     UpstreamRefused,
 )
-from pakhus.domain.policies import expired
+from pakhus.domain.policies import fresh_for
 from pakhus.domain.repository import Repository
 from pakhus.engine.fetching import Fetcher, parsed
 from pakhus.engine.fill import Confirmed, Fills, Missing
@@ -72,31 +73,34 @@ class ProxySource:
 
     async def file(self, repository: Repository, route: File, ctx: Context, visit: Visit) -> Found | None:
         want = await self._want(repository, route, ctx, visit)
-        immutable = route.immutable(ctx)
-        if want.kept is not None and self._fresh(want, -1 if immutable else want.remote.content_max_age):
-            return from_asset(want.kept, self._stores)
-        return await self._found(want)
+        max_age = -1 if route.immutable(ctx) else want.remote.content_max_age
+        if want.kept is not None and self._fresh_for(want, want.kept, max_age):
+            return self._found(want, want.kept, max_age)
+        return await self._brought(want, max_age)
 
     async def published(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
     ) -> Found | None:
         """A file of upstream's set, as upstream has it."""
         want = await self._want(repository, Relayed(route), ctx, visit)
-        if want.kept is not None and await self._current(want, route):
-            return from_asset(want.kept, self._stores)
-        return await self._found(want)
+        max_age = -1 if route.immutable(ctx) else want.remote.metadata_max_age
+        if want.kept is not None and await self._is_current(want, want.kept, route):
+            return self._found(want, want.kept, max_age)
+        return await self._brought(want, max_age)
 
-    async def _current(self, want: Want, route: DocumentSet[Any]) -> bool:
+    async def _is_current(self, want: Want, asset: Asset, route: DocumentSet[Any]) -> bool:
         """Is the kept file fresh, and not older than the entry that vouches for it?"""
         if route.immutable(want.ctx):
-            return self._fresh(want, -1)
-        if not self._fresh(want, want.remote.metadata_max_age):
+            return bool(self._fresh_for(want, asset, -1))
+        if not self._fresh_for(want, asset, want.remote.metadata_max_age):
             return False
         entry = await self._kept(want.repository, route.entry(want.ctx.params))
-        verified = None if want.kept is None or want.kept.kept is None else want.kept.kept.verified
-        return entry is None or verified is None or entry.path == want.key or verified >= entry.updated
+        if entry is None or asset.kept is None or entry.path == want.key:
+            return True
+        return asset.kept.verified >= entry.updated
 
-    async def _found(self, want: Want) -> Found | None:
+    async def _brought(self, want: Want, max_age: int) -> Found | None:
+        """What upstream has; a stale copy where it cannot be asked, or has it no more."""
         repository = want.repository
         if self._negatives.has(repository, want.key):
             return self._stale(want)
@@ -109,7 +113,7 @@ class ProxySource:
             return self._stale(want, error)
         if isinstance(head, Missing):
             return self._stale(want)
-        return from_asset(head.asset, self._stores) if isinstance(head, Confirmed) else head
+        return self._found(want, head.asset, max_age) if isinstance(head, Confirmed) else head
 
     async def document(
         self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
@@ -119,7 +123,8 @@ class ProxySource:
         assert isinstance(document, Document)
         if document.local:
             return Edition(f"{repository.id}.local", _immediately(document.build(ctx, ())))
-        asset = await self._document_asset(await self._want(repository, document, ctx, visit))
+        want = await self._want(repository, document, ctx, visit)
+        asset = await self._document_asset(want)
         if asset is None:
             return None
         version = f"{repository.id}.{asset.blob.digests.sha256}"
@@ -134,7 +139,7 @@ class ProxySource:
                 self._models.put(key, known)
             return known
 
-        return Edition(version, model, asset.updated)
+        return Edition(version, model, asset.updated, self._fresh_for(want, asset, want.remote.metadata_max_age))
 
     async def _set_edition(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
@@ -151,23 +156,24 @@ class ProxySource:
                     files[path] = await self._read(asset, Document.limit)
             return await asyncio.to_thread(_parsed_set, route, ctx, files)
 
-        return Edition(f"{repository.id}.{entry.blob.digests.sha256}", model, entry.updated)
+        version = f"{repository.id}.{entry.blob.digests.sha256}"
+        return Edition(version, model, entry.updated)
 
     async def _set_asset(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
     ) -> Asset | None:
         """A file of upstream's set, once it is kept whole."""
         want = await self._want(repository, Relayed(route), ctx, visit)
-        if want.kept is not None and await self._current(want, route):
+        if want.kept is not None and await self._is_current(want, want.kept, route):
             return want.kept
-        return await self._brought(want)
+        return await self._brought_asset(want)
 
     async def _document_asset(self, want: Want) -> Asset | None:
-        if want.kept is not None and self._fresh(want, want.remote.metadata_max_age):
+        if want.kept is not None and self._fresh_for(want, want.kept, want.remote.metadata_max_age):
             return want.kept
-        return await self._brought(want)
+        return await self._brought_asset(want)
 
-    async def _brought(self, want: Want) -> Asset | None:
+    async def _brought_asset(self, want: Want) -> Asset | None:
         if self._negatives.has(want.repository, want.key):
             return None
         fill = self.fills.join((want.repository.id, want.key), lambda fill: self._fetcher.run(fill, want))
@@ -188,11 +194,13 @@ class ProxySource:
     async def _kept(self, repository: Repository, key: str) -> Asset | None:
         return await self._database.glance(assets.by_path, repository.id, repository.name, key)
 
-    def _fresh(self, want: Want, max_age: int) -> bool:
-        if want.kept is None or want.kept.kept is None:
-            return want.kept is not None
-        verified = want.kept.kept.verified
-        return not expired(verified, max_age, now=self._now(), invalidated=want.repository.invalidated)
+    def _fresh_for(self, want: Want, asset: Asset, max_age: int) -> float:
+        if asset.kept is None:
+            return math.inf
+        return fresh_for(asset.kept.verified, max_age, now=self._now(), invalidated=want.repository.invalidated)
+
+    def _found(self, want: Want, asset: Asset, max_age: int) -> Found:
+        return replace(from_asset(asset, self._stores), fresh_for=self._fresh_for(want, asset, max_age))
 
     def _stale(self, want: Want, error: Exception | None = None) -> Found | None:
         if want.kept is None:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
+
 from pakhus.database import sidecars
 from pakhus.database.transaction import Database
 from pakhus.domain import events
 from pakhus.domain.events import Event
 from pakhus.engine.stores import Stores
+from pakhus.storage.store import BlobMissing
+
+log = structlog.get_logger()
 
 TOUCHING = frozenset({events.ASSET_STORED, events.ASSET_REMOVED})
 
 
 class Sidecars:
-    """A subscriber: writes what each touched blob now is. Idempotent, since it writes the present state."""
+    """A subscriber: writes what each touched blob now is. Idempotent, since it writes the present state.
+
+    A blob that was lost has nothing to stand beside; the others must not wait for it.
+    """
 
     def __init__(self, database: Database, stores: Stores) -> None:
         self._database = database
@@ -36,4 +44,7 @@ class Sidecars:
         store = self._stores.get(blob.blob_store)
         if described:
             digests = blob.digests.as_mapping()
-            await store.describe(blob.key, {"size": blob.size, **digests, "assets": described})
+            try:
+                await store.describe(blob.key, {"size": blob.size, **digests, "assets": described})
+            except BlobMissing:
+                log.exception("blob_missing", blob_store=blob.blob_store, blob=blob.key)

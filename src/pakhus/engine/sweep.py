@@ -45,17 +45,19 @@ class Sweep:
             return Swept()
         try:
             total = Swept()
+            before = datetime.now(UTC) - grace
             for store in self._stores.everything():
-                total = _sum(total, await self._store(store, grace))
+                total = _sum(total, await self._store(store, before))
             log.info("swept", drafts=total.drafts, blobs=total.blobs, bytes=total.bytes, strays=total.strays)
             return total
         finally:
             await self._database.write(leases.release, "sweep", self._owner)
 
-    async def _store(self, store: BlobStore, grace: timedelta) -> Swept:
-        drafts = await store.sweep_drafts(grace.total_seconds())
-        freed, size = await self._unused(store, datetime.now(UTC) - grace)
-        return Swept(drafts, freed, size, await self._strays(store, time.time() - grace.total_seconds()))
+    async def _store(self, store: BlobStore, before: datetime) -> Swept:
+        """What is written while the sweep runs is younger than `before`, whatever the grace."""
+        drafts = await store.sweep_drafts(time.time() - before.timestamp())
+        freed, size = await self._unused(store, before)
+        return Swept(drafts, freed, size, await self._strays(store, before.timestamp()))
 
     async def _unused(self, store: BlobStore, before: datetime) -> tuple[int, int]:
         freed = size = 0

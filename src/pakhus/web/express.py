@@ -122,7 +122,7 @@ class Express:
     ) -> None:
         """Keep the answer that was just sent, if it is one that can be replayed."""
         size = found.body.size
-        if size is None or "warning" in headers:
+        if size is None or "warning" in headers or not found.fresh_for:
             return
         path = await found.body.local_path()
         body = found.body.data if isinstance(found.body, Rendered) else None
@@ -139,7 +139,7 @@ class Express:
             size=size,
             asset=None if found.asset is None else found.asset.id,
             stamp=stamp,
-            expires=self._clock() + SECONDS,
+            expires=self._clock() + min(SECONDS, found.fresh_for),
             format=str(fields.get("format", "")),
             log=logs.prepared("request", fields),
         )
