@@ -25,6 +25,8 @@ from typing import Any
 CACHE = Path(os.environ.get("PAKHUS_CACHE") or Path.home() / ".cache" / "pakhus")
 PINS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("pins.toml").read_text())
 DONE = ".installed"
+PROGRAMS = {"pip": "python", "build": "python", "conan1": "conan"}
+"""What a client from the Python index is called in its environment, where not as in `pins.toml`."""
 
 
 class NotInstalled(Exception):
@@ -158,7 +160,7 @@ def places() -> dict[str, Callable[[], Path]]:
     """Every client and how it is found or installed."""
     table: dict[str, Callable[[], Path]] = {}
     for name, requirements in PINS["pypi"].items():
-        program = "python" if name in ("pip", "build") else name
+        program = PROGRAMS.get(name, name)
         table[name] = lambda name=name, reqs=requirements, program=program: python_tool(name, reqs, program)
     for name, requirement in PINS["npm"].items():
         table[name] = lambda name=name, requirement=requirement: node_tool(name, requirement)

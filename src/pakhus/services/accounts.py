@@ -261,7 +261,10 @@ class Accounts:
         return None if days is None else self._now() + timedelta(days=days)
 
     async def login(self, username: str, password: str, *, label: str, address: str) -> str:
-        """A protocol's own login (`npm login`): a token of its own name."""
+        """A protocol's own login (`npm login`): a token of its own name. Who shows a token keeps that one."""
+        if password.startswith(TOKEN_PREFIX):
+            await self.by_password(username, password, address)
+            return password
         user = await self.verify(username, password, address)
         token, _ = await self.create_token(user.user_id, f"{label} {secrets.token_hex(4)}", kind=label)
         return token

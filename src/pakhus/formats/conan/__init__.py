@@ -1,0 +1,109 @@
+"""Conan: C and C++ packages, for Conan 2 and for Conan 1 with and without revisions.
+
+Nexus's words: the component's group is the user, its version carries the channel. A component is a recipe with all its
+revisions and packages; attributes: `baseVersion`, `channel`, `recipe` once its manifest is there, and what
+`conanfile.py` says of itself. Attributes of an asset: `revision`, `packageId`, `packageRevision`, `info`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pakhus.domain.content import Asset
+from pakhus.domain.repository import RepositoryType
+from pakhus.domain.security import Permission
+from pakhus.formats.conan import files, removal, users, v1
+from pakhus.formats.conan.listing import PackageFiles, RecipeFiles
+from pakhus.formats.conan.packages import PackageSearch, search_latest
+from pakhus.formats.conan.reference import BINARY, BUILD, BUILD_FILE, RECIPE, RECIPE_FILE, REVISION, located, text
+from pakhus.formats.conan.revisions import PackageLatest, PackageRevisions, RecipeLatest, RecipeRevisions
+from pakhus.formats.conan.search import RecipeSearch, UnrevisedRecipeSearch
+from pakhus.formats.conan.settings import ProxySettings
+from pakhus.formats.conan.usage import USAGE
+from pakhus.kit.context import Settings
+from pakhus.kit.format import ANY, BASIC, BEARER, Action, Format
+from pakhus.kit.versions import natural_key
+
+ADD, READ, DELETE = Permission.ADD, Permission.READ, Permission.DELETE
+EITHER = "{protocol:v1|v2}"
+
+ACCOUNT = (
+    Action("GET", EITHER + "/ping", users.ping, on=ANY, needs=None),
+    Action("GET", EITHER + "/users/authenticate", users.authenticate, on=ANY, needs=None),
+    Action("GET", EITHER + "/users/check_credentials", users.check_credentials, on=ANY, needs=None),
+)
+RECIPES = (
+    RecipeSearch(),
+    RecipeLatest(),
+    RecipeRevisions(),
+    RecipeFiles(),
+    PackageSearch(),
+    Action("GET", RECIPE + "/search", search_latest, on=ANY, needs=READ),
+    files.RecipeFile(),
+    Action("PUT", RECIPE_FILE, files.put),
+    Action("DELETE", RECIPE, removal.remove_recipe, needs=DELETE),
+    Action("DELETE", REVISION, removal.remove_revision, needs=DELETE),
+)
+PACKAGES = (
+    PackageLatest(),
+    PackageRevisions(),
+    PackageFiles(),
+    files.BuildFile(),
+    Action("PUT", BUILD_FILE, files.put),
+    Action("DELETE", REVISION + "/packages", removal.remove_packages, needs=DELETE),
+    Action("DELETE", BINARY, removal.remove_package, needs=DELETE),
+    Action("DELETE", BUILD, removal.remove_build, needs=DELETE),
+)
+UNREVISED = (
+    UnrevisedRecipeSearch(),
+    Action("GET", v1.RECIPE_V1 + "/search", search_latest, on=ANY, needs=READ),
+    Action("GET", v1.RECIPE_V1 + "/digest", v1.digest, on=ANY, needs=READ),
+    Action("GET", v1.RECIPE_V1 + "/download_urls", v1.download_urls, on=ANY, needs=READ),
+    Action("POST", v1.RECIPE_V1 + "/upload_urls", v1.recipe_upload_urls, on=ANY, needs=ADD),
+    Action("POST", v1.RECIPE_V1 + "/remove_files", v1.remove_files, needs=DELETE),
+    Action("POST", v1.RECIPE_V1 + "/packages/delete", v1.remove_packages, needs=DELETE),
+    Action("GET", v1.RECIPE_V1, v1.snapshot, on=ANY, needs=READ),
+    Action("DELETE", v1.RECIPE_V1, v1.remove_recipe, needs=DELETE),
+    Action("GET", v1.PACKAGE_V1, v1.snapshot, on=ANY, needs=READ),
+    Action("GET", v1.PACKAGE_V1 + "/digest", v1.digest, on=ANY, needs=READ),
+    Action("GET", v1.PACKAGE_V1 + "/download_urls", v1.download_urls, on=ANY, needs=READ),
+    Action("POST", v1.PACKAGE_V1 + "/upload_urls", v1.package_upload_urls, on=ANY, needs=ADD),
+)
+
+
+class Conan(Format):
+    name = "conan"
+    routes = (*ACCOUNT, *RECIPES, *PACKAGES, *UNREVISED)
+    settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = {RepositoryType.PROXY: ProxySettings}
+    credentials = (BEARER, BASIC)
+    search: ClassVar[Mapping[str, str]] = {
+        "conan.baseVersion": "component.baseVersion",
+        "conan.channel": "component.channel",
+        "conan.revision": "asset.revision",
+        "conan.packageId": "asset.packageId",
+        "conan.packageRevision": "asset.packageRevision",
+    }
+    usage = USAGE
+
+    def version_key(self, version: str) -> Any:
+        return natural_key(version)
+
+    def browse(self, asset: Asset) -> Sequence[str]:
+        """`user / name / version / channel / revision / …`, as far as the path says."""
+        params = located(asset.path)
+        if params is None:
+            return super().browse(asset)
+        above = [params["user"], params["name"], params["version"], params["channel"], params["revision"]]
+        package = [params[part] for part in ("package_id", "package_revision") if part in params]
+        return [*above, *package, *params["file"].split("/")]
+
+    def describe(self, asset: Asset) -> Mapping[str, Any]:
+        params = located(asset.path)
+        if params is None:
+            return {}
+        told = {"baseVersion": params["version"], "channel": params["channel"], "reference": text(params)}
+        return {**told, **{name: value for name, value in asset.attributes.items() if name != "info"}}
+
+
+__all__ = ["Conan"]
