@@ -61,6 +61,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._look is not None:
             self._look.cancel()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """A client that offers HTTP/2 (cargo does, with every request) is answered in HTTP/1.1, which is not news."""
+
     # -- bounds --------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
