@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.clients.programs import Program, Result, program
-from tests.clients.server import ADMIN, Server
+from tests.clients.programs import Program, Result, environment, path_of, program
+from tests.clients.server import ADMIN, Server, free_port
 from tests.clients.topology import SHAPES, Topology
 
 KINDS = ("conan", "conan 1", "conan 1 without revisions")
@@ -40,6 +43,27 @@ class Recipe(ConanFile):
     def package_info(self):
         self.cpp_info.bindirs = []
         self.cpp_info.libdirs = []
+"""
+SERVER_CONF = """
+[server]
+jwt_secret: a-secret-for-the-tests-of-32-characters
+jwt_expire_minutes: 120
+ssl_enabled: False
+port: {port}
+host_name: 127.0.0.1
+authorize_timeout: 1800
+disk_storage_path: {data}
+disk_authorize_timeout: 1800
+updown_secret: another-secret-of-at-least-32-characters
+
+[write_permissions]
+*/*@*/*: demo
+
+[read_permissions]
+*/*@*/*: *
+
+[users]
+demo: demo
 """
 Login = tuple[str, str]
 
@@ -128,6 +152,46 @@ def client(tmp_path: Path) -> Callable[..., Client]:
         return Client(kind, program("conan1" if kind != "conan" else "conan", tmp_path), url, **login)
 
     return make
+
+
+LISTEN = """
+import sys
+from conans.server.server_launcher import launcher
+launcher.server.run(host=sys.argv[1], port=int(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def reference_server(tmp_path: Path) -> Iterator[str]:
+    """The URL of `conan_server`, which everybody may read, and `demo` may write."""
+    python = path_of("conan_server").with_name("python")
+    conf = tmp_path / "reference" / "server.conf"
+    conf.parent.mkdir()
+    port = free_port()
+    conf.write_text(SERVER_CONF.format(port=port, data=conf.parent / "data"))
+    env = {**environment(tmp_path), "CONAN_SERVER_HOME": str(conf.parent)}
+    process = subprocess.Popen([python, "-c", LISTEN, "127.0.0.1", str(port)], env=env, cwd=tmp_path)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        with httpx2.Client(trust_env=False) as asking:
+            await_answer(asking, url + "v1/ping")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def await_answer(asking: httpx2.Client, url: str) -> None:
+    """Another process's readiness can only be asked for."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            asking.get(url)
+        except httpx2.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return
 
 
 def called(kind: str, shape: str) -> str:
@@ -278,7 +342,9 @@ def test_a_reader_installs_and_is_refused_an_upload(shapes: Topology, client: Ca
     reader = client(kind, shapes.url("hosted"), login=login)
     reader.install(f"{name}/1.0").ok()
     reader.create(name, "2.0")
-    assert "lacks" in reader.upload(f"{name}/2.0" + ("@" if kind != "conan" else "")).refused().output
+    said = reader.upload(f"{name}/2.0" + ("@" if kind != "conan" else "")).refused().output
+    assert "Permission denied" in said, said
+    assert kind != "conan" or "lacks" in said
 
 
 @pytest.mark.parametrize("kind", ("conan", "conan 1"))
@@ -288,8 +354,10 @@ def test_a_wrong_password_is_refused_and_a_user_token_is_taken(
     someone = client(kind, shapes.url("hosted"), login=None)
     assert "Wrong user or password" in someone.log_in((ADMIN[0], "wrong")).refused().output
     someone.install("nothing/1.0").refused()
-    someone.log_in(shapes.near.token()).ok()
-    someone.publish(called(kind, "token").replace("-", ""), "1.0")
+    name = called(kind, "token").replace("-", "")
+    shapes.near.writer(f"writer-of-{name}", "conan", shapes.name("hosted"))
+    someone.log_in(shapes.near.token(f"writer-of-{name}")).ok()
+    someone.publish(name, "1.0")
 
 
 def test_an_upload_of_a_revision_that_was_cut_off_can_be_tried_again(
@@ -308,3 +376,22 @@ def test_an_upload_of_a_revision_that_was_cut_off_can_be_tried_again(
     publisher.upload("retried/1.0").ok()
     client("conan", url).install("retried/1.0").ok()
     assert "does not allow updating" in publisher.upload("retried/1.0", "--force").refused().output
+
+
+def test_a_proxy_of_the_reference_server_serves_every_client(
+    server: Server, client: Callable[..., Client], reference_server: str
+) -> None:
+    client("conan", reference_server, login=("demo", "demo")).publish(
+        "original", "1.0", text="kept", settings='("os",)'
+    )
+    url = server.create("conan", "proxy", "conan-reference", remote=reference_server)
+    reader = client("conan", url)
+    (revision,) = reader.listed("original/1.0:*")["original/1.0"]["revisions"].values()
+    assert [package["info"]["settings"] for package in revision["packages"].values()] == [{"os": "Linux"}]
+    reader.install("original/1.0").ok()
+    assert reader.header("original") == "kept"
+    for kind in KINDS[1:]:
+        old = client(kind, url)
+        assert "original/1.0" in old.search("original*").ok().output
+        old.install("original/1.0", "--build", "missing").ok()
+        assert old.header("original") == "kept"

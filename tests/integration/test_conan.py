@@ -66,6 +66,7 @@ async def test_a_stranger_learns_the_capabilities_and_nothing_more(near: Serving
         ping = await stranger.get(near.at(name, "v1/ping"))
         assert ping.status_code == 200
         assert "revisions" in ping.headers["x-conan-server-capabilities"].split(",")
+        assert (await stranger.head(near.at(name, "v1/ping"))).headers.get("x-conan-server-capabilities")
         for path in ("v2/users/authenticate", "v2/users/check_credentials", "v2/conans/search"):
             assert (await stranger.get(near.at(name, path))).status_code == 401
 
@@ -88,7 +89,9 @@ async def test_an_upload_without_its_manifest_can_be_tried_again(near: Serving, 
 
 
 async def test_metadata_is_added_and_replaced_where_releases_are_not(near: Serving, name: str) -> None:
-    await near.create("conan", "hosted", name, storage={"writePolicy": "ALLOW_ONCE"})
+    await near.create(
+        "conan", "hosted", name, storage={"writePolicy": "ALLOW_ONCE", "strictContentTypeValidation": True}
+    )
     await publish(near, name)
     for body in (b"first", b"second"):
         assert (await near.ask(name, put(f"{HERE}/files/metadata/logs/build.txt", body))).status_code == 201

@@ -7,7 +7,7 @@ revisions and packages; attributes: `baseVersion`, `channel`, `recipe` once its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pakhus.domain.content import Asset
@@ -21,31 +21,41 @@ from pakhus.formats.conan.revisions import PackageLatest, PackageRevisions, Reci
 from pakhus.formats.conan.search import RecipeSearch, UnrevisedRecipeSearch
 from pakhus.formats.conan.settings import ProxySettings
 from pakhus.formats.conan.usage import USAGE
-from pakhus.kit.context import Settings
-from pakhus.kit.format import ANY, BASIC, BEARER, Action, Format
+from pakhus.kit.context import Call, Reply, Settings, View
+from pakhus.kit.format import ANY, BASIC, BEARER, READS, Action, Clue, Format, Route
 from pakhus.kit.versions import natural_key
 
 ADD, READ, DELETE = Permission.ADD, Permission.READ, Permission.DELETE
+REMOTE = "conan remote list 2>/dev/null | sed -n 's/^conancenter: *\\([^ ]*\\).*/\\1/p'"
+"""Prints the address that an installed client of either generation comes with."""
 EITHER = "{protocol:v1|v2}"
 
-ACCOUNT = (
-    Action("GET", EITHER + "/ping", users.ping, on=ANY, needs=None),
+
+def reading(
+    path: str, run: Callable[[Call, View], Awaitable[Reply]], needs: Permission | None = READ
+) -> Sequence[Action]:
+    """GET and HEAD of what is computed in a repository of any type."""
+    return [Action(method, path, run, on=ANY, needs=needs) for method in READS]
+
+
+ACCOUNT: tuple[Route, ...] = (
+    *reading(EITHER + "/ping", users.ping, None),
     Action("GET", EITHER + "/users/authenticate", users.authenticate, on=ANY, needs=None),
-    Action("GET", EITHER + "/users/check_credentials", users.check_credentials, on=ANY, needs=None),
+    *reading(EITHER + "/users/check_credentials", users.check_credentials, None),
 )
-RECIPES = (
+RECIPES: tuple[Route, ...] = (
     RecipeSearch(),
     RecipeLatest(),
     RecipeRevisions(),
     RecipeFiles(),
     PackageSearch(),
-    Action("GET", RECIPE + "/search", search_latest, on=ANY, needs=READ),
+    *reading(RECIPE + "/search", search_latest),
     files.RecipeFile(),
     Action("PUT", RECIPE_FILE, files.put),
     Action("DELETE", RECIPE, removal.remove_recipe, needs=DELETE),
     Action("DELETE", REVISION, removal.remove_revision, needs=DELETE),
 )
-PACKAGES = (
+PACKAGES: tuple[Route, ...] = (
     PackageLatest(),
     PackageRevisions(),
     PackageFiles(),
@@ -55,19 +65,19 @@ PACKAGES = (
     Action("DELETE", BINARY, removal.remove_package, needs=DELETE),
     Action("DELETE", BUILD, removal.remove_build, needs=DELETE),
 )
-UNREVISED = (
+UNREVISED: tuple[Route, ...] = (
     UnrevisedRecipeSearch(),
-    Action("GET", v1.RECIPE_V1 + "/search", search_latest, on=ANY, needs=READ),
-    Action("GET", v1.RECIPE_V1 + "/digest", v1.digest, on=ANY, needs=READ),
-    Action("GET", v1.RECIPE_V1 + "/download_urls", v1.download_urls, on=ANY, needs=READ),
+    *reading(v1.RECIPE_V1 + "/search", search_latest),
+    *reading(v1.RECIPE_V1 + "/digest", v1.digest),
+    *reading(v1.RECIPE_V1 + "/download_urls", v1.download_urls),
     Action("POST", v1.RECIPE_V1 + "/upload_urls", v1.recipe_upload_urls, on=ANY, needs=ADD),
     Action("POST", v1.RECIPE_V1 + "/remove_files", v1.remove_files, needs=DELETE),
     Action("POST", v1.RECIPE_V1 + "/packages/delete", v1.remove_packages, needs=DELETE),
-    Action("GET", v1.RECIPE_V1, v1.snapshot, on=ANY, needs=READ),
+    *reading(v1.RECIPE_V1, v1.snapshot),
     Action("DELETE", v1.RECIPE_V1, v1.remove_recipe, needs=DELETE),
-    Action("GET", v1.PACKAGE_V1, v1.snapshot, on=ANY, needs=READ),
-    Action("GET", v1.PACKAGE_V1 + "/digest", v1.digest, on=ANY, needs=READ),
-    Action("GET", v1.PACKAGE_V1 + "/download_urls", v1.download_urls, on=ANY, needs=READ),
+    *reading(v1.PACKAGE_V1, v1.snapshot),
+    *reading(v1.PACKAGE_V1 + "/digest", v1.digest),
+    *reading(v1.PACKAGE_V1 + "/download_urls", v1.download_urls),
     Action("POST", v1.PACKAGE_V1 + "/upload_urls", v1.package_upload_urls, on=ANY, needs=ADD),
 )
 
@@ -85,6 +95,7 @@ class Conan(Format):
         "conan.packageRevision": "asset.packageRevision",
     }
     usage = USAGE
+    clues = (Clue(command=("sh", "-c", REMOTE)),)
 
     def version_key(self, version: str) -> Any:
         return natural_key(version)

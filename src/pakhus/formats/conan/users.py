@@ -19,7 +19,7 @@ async def ping(call: Call, view: View) -> Reply:
     """Without `revisions` among the capabilities, Conan 1 speaks the protocol's version 1, and Conan 2 goes away."""
     proxy = getattr(call.ctx.settings, "conan_proxy", None)
     revisions = proxy is None or proxy.conan_version == "V2"
-    return Reply(200, b"", {**TEXT, "x-conan-server-capabilities": "complex_search" + ",revisions" * revisions})
+    return Reply(200, b"", {**TEXT, "x-conan-server-capabilities": "revisions" if revisions else ""})
 
 
 async def authenticate(call: Call, view: View) -> Reply:
