@@ -144,6 +144,21 @@ def debian_tool(program: str, package: str) -> Path:
     return Path(found)
 
 
+def go_tool(name: str, package: str) -> Path:
+    """A program of a Go module, built from source; what it was built from is not kept."""
+
+    def fill(place: Path) -> None:
+        go, work = debian_tool("go", PINS["apt"]["go"]), place / "work"
+        env = {"GOPATH": str(work), "GOBIN": str(place / "bin"), "GOCACHE": str(work / "build"), "GOTOOLCHAIN": "local"}
+        call(
+            "nice", go, "install", "-p=1", "-modcacherw", "-trimpath", "-ldflags=-s -w", package,
+            env={**trusted(), **env, "GOFLAGS": "", "CGO_ENABLED": "0"},
+        )  # fmt: skip
+        shutil.rmtree(work)
+
+    return kept(name, package, fill) / "bin" / package.partition("@")[0].rpartition("/")[2]
+
+
 def places() -> dict[str, Callable[[], Path]]:
     """Every client and how it is found or installed."""
     table: dict[str, Callable[[], Path]] = {}
@@ -154,6 +169,8 @@ def places() -> dict[str, Callable[[], Path]]:
         table[name] = lambda name=name, requirement=requirement: node_tool(name, requirement)
     for program, package in PINS["apt"].items():
         table[program] = lambda program=program, package=package: debian_tool(program, package)
+    for name, package in PINS["go"].items():
+        table[name] = lambda name=name, package=package: go_tool(name, package)
     return table
 
 
