@@ -145,18 +145,36 @@ def debian_tool(program: str, package: str) -> Path:
 
 
 def go_tool(name: str, package: str) -> Path:
-    """A program of a Go module, built from source; what it was built from is not kept."""
+    """A program of a Go module, `<module>/cmd/<program>@<version>`, built from source, which is not kept.
+
+    It is built as what an empty module requires: `go install` would also ask which other versions there are.
+    """
+    folder, _, version = package.partition("@")
+    program = folder.rpartition("/")[2]
 
     def fill(place: Path) -> None:
         go, work = debian_tool("go", PINS["apt"]["go"]), place / "work"
-        env = {"GOPATH": str(work), "GOBIN": str(place / "bin"), "GOCACHE": str(work / "build"), "GOTOOLCHAIN": "local"}
-        call(
-            "nice", go, "install", "-p=1", "-modcacherw", "-trimpath", "-ldflags=-s -w", package,
-            env={**trusted(), **env, "GOFLAGS": "", "CGO_ENABLED": "0"},
-        )  # fmt: skip
+        work.mkdir()
+        env = {"GOPATH": str(work / "go"), "GOCACHE": str(work / "build"), "GOTOOLCHAIN": "local", "GOWORK": "off"}
+        for command in (
+            ("mod", "init", "clients"),
+            ("mod", "edit", f"-require={folder.partition('/cmd/')[0]}@{version}"),
+            (
+                "build",
+                "-p=1",
+                "-mod=mod",
+                "-modcacherw",
+                "-trimpath",
+                "-ldflags=-s -w",
+                "-o",
+                f"../bin/{program}",
+                folder,
+            ),
+        ):
+            call("nice", go, "-C", work, *command, env={**trusted(), **env, "GOFLAGS": "", "CGO_ENABLED": "0"})
         shutil.rmtree(work)
 
-    return kept(name, package, fill) / "bin" / package.partition("@")[0].rpartition("/")[2]
+    return kept(name, package, fill) / "bin" / program
 
 
 def places() -> dict[str, Callable[[], Path]]:
