@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -152,11 +152,12 @@ def create(
     show: Callable[[str], None] = lambda password: None,
     clock: Clock = Clock(),
     guard: Guard | None = None,
+    installed: Sequence[Format] | None = None,
 ) -> Application:
     """Everything, wired, on a migrated database; nothing runs before `start`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     secret = signing_secret(settings)
-    installed = formats()
+    installed = formats() if installed is None else installed
     database = Database(
         settings.database_dsn,
         Generation(settings.data / "generation"),
@@ -213,7 +214,7 @@ def create(
     lines = logs.Lines()
     lane = Lane(_express(services, metrics, lines))
     asgi = _asgi(settings, services, metrics, lane.express, max_body)
-    outbox = Outbox(database, {"sidecars": Sidecars(database, stores)})
+    outbox = Outbox(database, {"publish": engine.publisher, "sidecars": Sidecars(database, stores)})
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 

@@ -25,7 +25,10 @@ def configure(*, level: str, format: str) -> None:
     renderer: Any = structlog.processors.JSONRenderer()
     if format == "text":
         shared.pop()
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the pretty one shows local variables: passwords
+        )
     number = logging.getLevelNamesMapping()[level.upper()]
     _Shape.format, _Shape.enabled = format, number <= logging.INFO
     structlog.configure(

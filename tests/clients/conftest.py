@@ -98,8 +98,9 @@ def client_fixture(name: str) -> Any:
     return client
 
 
-curl = client_fixture("curl")
+curl, git, go = (client_fixture(name) for name in ("curl", "git", "go"))
 npm, pnpm, yarn, berry = (client_fixture(name) for name in ("npm", "pnpm", "yarn", "berry"))
 pip, uv, twine, poetry, build = (client_fixture(name) for name in ("pip", "uv", "twine", "poetry", "build"))
 mvn = client_fixture("mvn")
+cargo = client_fixture("cargo")
 helm, gpg = client_fixture("helm"), client_fixture("gpg")

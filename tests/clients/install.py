@@ -25,6 +25,8 @@ from typing import Any
 CACHE = Path(os.environ.get("PAKHUS_CACHE") or Path.home() / ".cache" / "pakhus")
 PINS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("pins.toml").read_text())
 DONE = ".installed"
+GO_BUILD = ("-p=1", "-mod=mod", "-modcacherw", "-trimpath", "-ldflags=-s -w")
+"""One thing at a time, no more of the sources than it takes, and none of the machine's paths in the program."""
 
 
 class NotInstalled(Exception):
@@ -144,6 +146,16 @@ def debian_tool(program: str, package: str) -> Path:
     return Path(found)
 
 
+@cache
+def cargo() -> Path:
+    """The toolchain's own cargo, beside its rustc: rustup's stand-in looks for the toolchain in the user's home."""
+    if shutil.which("rustup"):
+        said = subprocess.run(["rustup", "which", "cargo"], capture_output=True, text=True)
+        if not said.returncode:
+            return Path(said.stdout.strip())
+    return debian_tool("cargo", PINS["apt"]["cargo"])
+
+
 def go_tool(name: str, package: str) -> Path:
     """A program of a Go module, `<module>/cmd/<program>@<version>`, built from source, which is not kept.
 
@@ -159,17 +171,7 @@ def go_tool(name: str, package: str) -> Path:
         for command in (
             ("mod", "init", "clients"),
             ("mod", "edit", f"-require={folder.partition('/cmd/')[0]}@{version}"),
-            (
-                "build",
-                "-p=1",
-                "-mod=mod",
-                "-modcacherw",
-                "-trimpath",
-                "-ldflags=-s -w",
-                "-o",
-                f"../bin/{program}",
-                folder,
-            ),
+            ("build", *GO_BUILD, "-o", f"../bin/{program}", folder),
         ):
             call("nice", go, "-C", work, *command, env={**trusted(), **env, "GOFLAGS": "", "CGO_ENABLED": "0"})
         shutil.rmtree(work)
@@ -187,6 +189,7 @@ def places() -> dict[str, Callable[[], Path]]:
         table[name] = lambda name=name, requirement=requirement: node_tool(name, requirement)
     for program, package in PINS["apt"].items():
         table[program] = lambda program=program, package=package: debian_tool(program, package)
+    table["cargo"] = cargo
     for name, package in PINS["go"].items():
         table[name] = lambda name=name, package=package: go_tool(name, package)
     return table

@@ -138,6 +138,9 @@ def program(name: str, scratch: Path) -> Program:
             entry = entry.with_suffix(".cjs")
         path = f"{node}{os.pathsep}{os.environ.get('PATH', '')}"
         return Program(name, (str(node / "node"), str(entry)), scratch, {"PATH": path})
+    if name == "cargo":
+        path = f"{place.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        return Program(name, (str(place),), scratch, {"PATH": path, "CARGO_TERM_COLOR": "never"})
     if module := MODULES.get(name):
         return Program(name, (str(place), "-m", module), scratch)
     return Program(name, (str(place),), scratch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -52,8 +54,29 @@ def maven_central() -> str:
     return str(pom.findtext("{*}repositories/{*}repository/{*}url")).strip()
 
 
+def crates_index() -> str:
+    """Cargo logs the address of its index before it connects, which it is kept from here."""
+    env = {**os.environ, "CARGO_HTTP_PROXY": "127.0.0.1:1", "CARGO_NET_RETRY": "0", "CARGO_LOG": "network=debug"}
+    command = (str(programs.path_of("cargo")), "info", "cargo")
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
+    found = re.search(r"fetch (https?://\S+/)config\.json", asked.stderr)
+    if found is None:
+        pytest.fail(f"cargo did not say where its index is: {asked.stderr[-600:]}")
+    return found[1]
+
+
+def go_proxy() -> str:
+    """The first of Go's proxies."""
+    found = re.split("[,|]", said(programs.path_of("go"), "env", "GOPROXY"))[0]
+    if not found.startswith("http"):
+        pytest.skip(f"go has no proxy here: GOPROXY is {found}")
+    return found
+
+
 ASK: dict[str, Callable[[], str]] = {
     **dict.fromkeys(("pip", "uv", "twine", "poetry"), python_index),
     **dict.fromkeys(("npm", "pnpm", "yarn", "berry"), npm_registry),
+    "go": go_proxy,
     "mvn": maven_central,
+    "cargo": crates_index,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from tests.samples import Request
 
 from pakhus.app import Application, Clock, create, timeouts
 from pakhus.domain.repository import RepositoryType
+from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.settings import load
 from pakhus.web.server import Listen, configured
@@ -55,7 +56,12 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    data: Path, environ: Mapping[str, str] | None = None, *, clock: Clock | None = None, guard: Guard | None = None
+    data: Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    clock: Clock | None = None,
+    guard: Guard | None = None,
+    formats: Sequence[Format] | None = None,
 ) -> AsyncIterator[Serving]:
     """Start, hand over, stop. Private; without the default repositories."""
     settings = load(
@@ -66,7 +72,7 @@ async def serving(
             **(environ or {}),
         },
     ).settings
-    application = create(settings, clock=clock or Clock(), guard=guard)
+    application = create(settings, clock=clock or Clock(), guard=guard, installed=formats)
     seen: list[str] = []
 
     async def counted(scope: Any, receive: Any, send: Any) -> None:

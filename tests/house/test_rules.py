@@ -19,11 +19,18 @@ OUTERMOST = {
     "engine/outbox.py": "one failing subscriber must not stop the others, nor its own later events",
     "web/gateway.py": "a fault becomes a 500 with an incident id",
     "services/health.py": "a check that fails in whatever way is an answer: unhealthy",
+    "database/writer.py": "whatever a piece of work raises is raised again where its result is awaited",
     "app.py": "background work that failed is logged, and its next turn comes",
 }
 """The only modules that may swallow an unknown exception, and why."""
 
-MAY_COMPARE_TYPES = ("engine/", "domain/", "services/repositories.py", "rest/repository_shapes.py")
+MAY_COMPARE_TYPES = (
+    "engine/",
+    "domain/",
+    "services/repositories.py",
+    "services/uploads.py",
+    "rest/repository_shapes.py",
+)
 """The engine, and what reads and writes Nexus's JSON of a repository, which has other members for each type."""
 
 

@@ -122,13 +122,16 @@ def _successor(prefix: str) -> str:
     return prefix + "\U0010ffff"
 
 
-def put(tx: Transaction, repository_id: int, repository: str, entry: Entry, component_id: int | None) -> int:
-    """Insert the asset, or let its path point to the new blob; records the event. The identity of the asset."""
-    known = tx.one(
-        select(asset.c.id, asset.c.component_id).where(
-            asset.c.repository_id == repository_id, asset.c.path == entry.path
-        )
-    )
+def put(
+    tx: Transaction,
+    repository_id: int,
+    repository: str,
+    entry: Entry,
+    component_id: int | None,
+    *,
+    known: Asset | None,
+) -> int:
+    """Insert the asset, or let the path of the `known` one point to the new blob; records the event. Its identity."""
     values: dict[str, Any] = {
         "component_id": component_id,
         "blob_id": entry.blob_id,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Executable, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from pakhus.database.tables import revision
 from pakhus.database.transaction import Transaction
@@ -14,6 +16,17 @@ SEPARATOR = "\x1f"
 _VALUE = select(revision.c.value, revision.c.changed).where(
     revision.c.repository_id == bindparam("repository"), revision.c.key == bindparam("key")
 )
+
+
+def _bump(insert: Any) -> Executable:
+    """Insert the first revision of a key, or count up."""
+    first = insert(revision)
+    again = {"value": revision.c.value + 1, "changed": first.excluded.changed}
+    counted: Executable = first.on_conflict_do_update(index_elements=["repository_id", "key"], set_=again)
+    return counted
+
+
+_BUMP = {"sqlite": _bump(sqlite.insert), "postgresql": _bump(postgresql.insert)}
 
 
 def key_of(query: Query) -> str:
@@ -37,11 +50,5 @@ def bump(tx: Transaction, repository_id: int, changed: set[Coordinates]) -> None
     for coordinates in changed:
         keys.add(f"n{SEPARATOR}{coordinates.name}")
         keys.add(f"s{SEPARATOR}{coordinates.namespace}")
-    for key in sorted(keys):
-        result = tx.execute(
-            update(revision)
-            .where(revision.c.repository_id == repository_id, revision.c.key == key)
-            .values(value=revision.c.value + 1, changed=tx.now)
-        )
-        if not result.rowcount:
-            tx.execute(insert(revision).values(repository_id=repository_id, key=key, value=1, changed=tx.now))
+    rows = [{"repository_id": repository_id, "key": key, "value": 1, "changed": tx.now} for key in sorted(keys)]
+    tx.execute(_BUMP[tx.dialect], rows)

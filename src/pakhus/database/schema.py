@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from pakhus.database.transaction import Database
 
@@ -27,6 +28,16 @@ def migrate(database: Database) -> None:
         if database.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
             connection.commit()
+
+
+def unreachable(database: Database) -> str | None:
+    """Why the database cannot be asked, or `None`."""
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        return f"the database does not answer: {type(error).__name__}"
+    return None
 
 
 def is_current(database: Database) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 ASSET_STORED = "asset.stored"
 ASSET_REMOVED = "asset.removed"
 COMPONENT_ANNOTATED = "component.annotated"
+SET_OUTDATED = "set.outdated"
 REPOSITORY_CREATED = "repository.created"
 REPOSITORY_UPDATED = "repository.updated"
 REPOSITORY_DELETED = "repository.deleted"

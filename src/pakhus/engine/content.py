@@ -27,9 +27,10 @@ from pakhus.engine.hosted import HostedSource
 from pakhus.engine.memory import Memory
 from pakhus.engine.negotiation import choose
 from pakhus.engine.proxy import ProxySource
+from pakhus.engine.publish import Publisher
 from pakhus.engine.stores import Stores
 from pakhus.kit.context import Call, Context, Headers, Hosted, Removal, Reply, View
-from pakhus.kit.format import Action, Checksum, Document, Drop, File, Format, Route
+from pakhus.kit.format import Action, Checksum, Derived, Document, DocumentSet, Drop, File, Format, Route
 from pakhus.remote.client import Upstreams
 
 MODELS = 256
@@ -57,7 +58,7 @@ class Source(Protocol):
 
     async def file(self, repository: Repository, route: File, ctx: Context, visit: Visit) -> Found | None: ...
     async def document(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None: ...
 
 
@@ -89,6 +90,7 @@ class Engine:
             RepositoryType.PROXY: self.proxies,
             RepositoryType.GROUP: GroupSource(self),
         }
+        self.publisher = Publisher(database, catalog, stores, self)
 
     async def handle(self, request: Request) -> Found | Reply:
         """Answer a request whose actor is known; every permission is checked in here."""
@@ -117,6 +119,8 @@ class Engine:
         if isinstance(route, File):
             found = await self.file(repository, route, ctx, visit)
             return found and found.with_headers(route.headers(ctx, found.as_content()))
+        if isinstance(route, DocumentSet):
+            return await self._published(repository, route, ctx, visit)
         assert isinstance(route, Document)
         edition = await self.edition(repository, route, ctx, visit)
         return None if edition is None else await self._render(edition, route, ctx)
@@ -127,8 +131,18 @@ class Engine:
             return None
         return await self._sources[repository.type].file(repository, route, inside, visit)
 
+    async def _published(
+        self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
+    ) -> Found | None:
+        inside = self._inside(repository, route, ctx)
+        if inside is None:
+            return None
+        if repository.type is RepositoryType.PROXY:
+            return await self.proxies.published(repository, route, inside, visit)
+        return await self.publisher.found(repository, route, inside)
+
     async def edition(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
         inside = self._inside(repository, document, ctx)
         if inside is None:
@@ -171,7 +185,7 @@ class Engine:
                 found.extend(self.upstreams_behind(member, inside))
         return list({each.id: each for each in found}.values())
 
-    def _inside(self, repository: Repository, route: File | Document[Any], ctx: Context) -> Context | None:
+    def _inside(self, repository: Repository, route: File | Derived[Any], ctx: Context) -> Context | None:
         """The context as this repository sees it; `None` where its settings refuse the path.
 
         Raises `Blocked` where its routing rule does.

@@ -29,7 +29,7 @@ from pakhus.domain.errors import (
 from pakhus.domain.policies import delete_refusal, write_refusal
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Permission, may
-from pakhus.engine import content_types
+from pakhus.engine import content_types, outdating
 from pakhus.engine.keeping import BlobVanished, Safe, make_safe
 from pakhus.engine.stores import Stores
 from pakhus.kit import context as kit
@@ -146,6 +146,9 @@ def _precheck(tx: Transaction, place: Place, changes: Sequence[Change]) -> None:
 def _apply(tx: Transaction, place: Place, changes: Sequence[Change], ready: Sequence[_Ready]) -> None:
     safe = {id(each.deposit): each.safe for each in ready}
     depositing = {change.path for change in changes if isinstance(change, Deposit)}
+    sets = outdating.sets_of(place.format)
+    before = outdating.touched_by(tx, place.repository, changes) if sets else set()
+    outdated = outdating.affected(tx, place.repository, sets, before)
     changed: set[Coordinates] = set()
     for change in changes:
         if isinstance(change, Deposit):
@@ -157,6 +160,9 @@ def _apply(tx: Transaction, place: Place, changes: Sequence[Change], ready: Sequ
         else:
             changed |= _remove(tx, place, change)
     revisions.bump(tx, place.repository.id, changed)
+    if sets:
+        outdated |= outdating.affected(tx, place.repository, sets, changed)
+        outdating.record(tx, place.repository, outdated)
 
 
 def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[Coordinates]:
@@ -177,7 +183,7 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[C
         uploader=place.actor.user,
         uploader_ip=place.actor.address,
     )
-    assets.put(tx, repository.id, repository.name, entry, component_id)
+    assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
     if known is not None and known.component_id is not None and known.component_id != component_id:
         components.prune(tx, known.component_id)

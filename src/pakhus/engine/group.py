@@ -15,7 +15,7 @@ from pakhus.domain.errors import Blocked, Unavailable
 from pakhus.domain.repository import Repository
 from pakhus.engine.found import Edition, Found, Visit
 from pakhus.kit.context import Context
-from pakhus.kit.format import Document, File
+from pakhus.kit.format import Derived, File
 
 
 class Walk(Protocol):
@@ -27,7 +27,7 @@ class Walk(Protocol):
 
     async def file(self, repository: Repository, route: File, ctx: Context, visit: Visit) -> Found | None: ...
     async def edition(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None: ...
 
 
@@ -53,14 +53,16 @@ class GroupSource:
         return None
 
     async def document(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
-        editions = await self._editions(repository, document, ctx, visit.entering(repository.id))
+        editions, down = await self._editions(repository, document, ctx, visit.entering(repository.id))
         if not editions:
             return None
 
         async def model() -> Any:
             models = [model for edition in editions if (model := await edition.model()) is not None]
+            if not models and down is not None:
+                raise down
             return document.merge(ctx, models) if models else None
 
         version = hashlib.sha256("\n".join(edition.version for edition in editions).encode()).hexdigest()
@@ -68,14 +70,15 @@ class GroupSource:
         return Edition(f"{repository.id}.{version}", model, max(moments, default=None))
 
     async def _editions(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
-    ) -> list[Edition[Any]]:
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
+    ) -> tuple[list[Edition[Any]], Unavailable | None]:
+        """What the members have, and why one of them could not be asked."""
         members = self._walk.members(repository, ctx, visit)
         answers = await asyncio.gather(
             *(self._walk.edition(member, document, ctx, visit) for member in members), return_exceptions=True
         )
         editions = []
-        down: BaseException | None = None
+        down: Unavailable | None = None
         for answer in answers:
             if isinstance(answer, Edition):
                 editions.append(answer)
@@ -85,4 +88,4 @@ class GroupSource:
                 raise answer
         if down is not None and (document.strict or not editions):
             raise down
-        return editions
+        return editions, down

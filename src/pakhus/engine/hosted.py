@@ -13,7 +13,7 @@ from pakhus.domain.repository import Repository
 from pakhus.engine.found import Edition, Found, Stored, Visit
 from pakhus.engine.stores import Stores
 from pakhus.kit.context import Context
-from pakhus.kit.format import Document, File
+from pakhus.kit.format import Derived, File
 
 
 class HostedSource:
@@ -26,13 +26,13 @@ class HostedSource:
         return None if asset is None else from_asset(asset, self._stores)
 
     async def document(
-        self, repository: Repository, document: Document[Any], ctx: Context, visit: Visit
+        self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
         selected = document.select(ctx)
         queries = (selected,) if isinstance(selected, Query) else tuple(selected)
         revision, changed = await self._database.glance(_revision, repository.id, queries)
-        if revision == 0 and not document.local:
-            return None
+        if revision == 0 and not document.local and any(query.name is not None for query in queries):
+            return None  # nothing of this name was ever here; an index of all names may be empty
 
         async def model() -> Any:
             if document.local:

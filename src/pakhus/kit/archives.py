@@ -50,7 +50,7 @@ DEFAULT = Limits()
 
 def zip_names(body: BinaryIO, limits: Limits = DEFAULT) -> list[str]:
     """The names of all members, folders included, in the order of the directory. Raises `BadPackage`."""
-    with _zip_errors(), _opened(body, limits) as archive:
+    with zip_errors(), opened_zip(body, limits) as archive:
         return archive.namelist()
 
 
@@ -58,13 +58,13 @@ def read_zip(body: BinaryIO, wanted: Callable[[str], bool], limits: Limits = DEF
     """The members whose name is wanted, in the order of the directory. Raises `BadPackage`."""
     found: dict[str, bytes] = {}
     left = limits.total
-    with _zip_errors(), _opened(body, limits) as archive:
+    with zip_errors(), opened_zip(body, limits) as archive:
         for info in archive.infolist():
             if info.is_dir() or not wanted(info.filename):
                 continue
             if info.filename in found:
                 raise BadPackage(f"the archive has {info.filename} twice")
-            _check_zip_member(info, limits, left)
+            check_zip_member(info, limits, left)
             with archive.open(info) as member:
                 found[info.filename] = content = member.read(info.file_size + 1)
             if len(content) != info.file_size:
@@ -130,7 +130,7 @@ class _Directory:
 
 
 @contextmanager
-def _opened(body: BinaryIO, limits: Limits) -> Iterator[zipfile.ZipFile]:
+def opened_zip(body: BinaryIO, limits: Limits) -> Iterator[zipfile.ZipFile]:
     guard = _Directory(body, limits.entries)
     with zipfile.ZipFile(guard) as archive:
         guard.guarding = False
@@ -138,7 +138,7 @@ def _opened(body: BinaryIO, limits: Limits) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def _zip_errors() -> Iterator[None]:
+def zip_errors() -> Iterator[None]:
     try:
         yield
     except (
@@ -158,7 +158,7 @@ def _zip_errors() -> Iterator[None]:
         raise BadPackage("not a readable zip archive: a member lies outside of it") from error
 
 
-def _check_zip_member(info: zipfile.ZipInfo, limits: Limits, left: int) -> None:
+def check_zip_member(info: zipfile.ZipInfo, limits: Limits, left: int) -> None:
     _check_name(info.filename)
     if info.flag_bits & 0x41:
         raise BadPackage(f"{info.filename} is encrypted")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
 
@@ -96,6 +96,8 @@ class Derived(ABC, Generic[Model]):
     path: ClassVar[str]
     strict: ClassVar[bool] = False
     """A group must not answer without one of its members."""
+    local: ClassVar[bool] = False
+    """It is the same whatever the repository holds."""
 
     def admit(self, ctx: Context) -> None:
         """Raise if the repository's settings refuse this path."""
@@ -118,12 +120,11 @@ class Document(Derived[Model]):
 
     `media_types` are what `dump` can write, best first: the client's Accept picks one, which `dump` finds in
     `ctx.accept`. `upstream_accept` is what a proxy asks for. `query` names the parameters that change the model;
-    paging belongs to `dump`. A `local` document is the same whatever the repository holds.
+    paging belongs to `dump`.
     """
 
     media_types: ClassVar[tuple[str, ...]] = ("application/json",)
     upstream_accept: ClassVar[str] = ""
-    local: ClassVar[bool] = False
     query: ClassVar[tuple[str, ...]] = ()
     limit: ClassVar[int] = 256 << 20
     """The largest upstream document that a proxy takes, in bytes."""
@@ -141,6 +142,53 @@ class Document(Derived[Model]):
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         return Origin(ctx.path)
+
+
+class DocumentSet(Derived[Model]):
+    """Files derived together and published together, because they vouch for each other (signed indexes).
+
+    `path` matches every file of every set; the parameters beside `file` say which set. A hosted repository publishes a
+    set after a change of what feeds it, a group when a member's has changed, each in one transaction; a proxy relays
+    the files verbatim. Published files must not contain absolute links.
+    """
+
+    lasting_seconds: ClassVar[int] = 86_400
+    """How long `lasting` files can still be read after they were superseded."""
+
+    @abstractmethod
+    def affected(self, component: Component) -> Iterable[Mapping[str, str]]:
+        """The sets, by their parameters, that a change of this component makes outdated."""
+
+    @abstractmethod
+    def folder(self, params: Mapping[str, str]) -> str:
+        """Below which path, with a slash at its end, all files of the set lie, and nothing else."""
+
+    @abstractmethod
+    def entry(self, params: Mapping[str, str]) -> str:
+        """The file that names all others."""
+
+    @abstractmethod
+    def listed(self, ctx: Context, entry: bytes) -> Sequence[str]:
+        """The other files that `parse` needs, by the entry of an upstream's set."""
+
+    @abstractmethod
+    def parse(self, ctx: Context, files: Mapping[str, bytes]) -> Model:
+        """The model of an upstream's set, for a group that has the proxy as a member."""
+
+    @abstractmethod
+    def dump(self, ctx: Context, model: Model) -> Iterator[tuple[str, Iterable[bytes]]]:
+        """Path and chunks of every file. Runs in a thread, one file after the other."""
+
+    def lasting(self, path: str) -> bool:
+        """May clients still ask for this file when it is superseded (its name tells its content)?"""
+        return False
+
+    def immutable(self, ctx: Context) -> bool:
+        """Is it certain that the bytes under this path never change?"""
+        return False
+
+    def content_type(self, path: str) -> str:
+        return mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -164,7 +212,7 @@ class Action:
     needs: Permission | None = Permission.ADD
 
 
-Route = File | Document[Any] | Checksum | Action
+Route = File | Document[Any] | DocumentSet[Any] | Checksum | Action
 
 
 @dataclass(frozen=True)
@@ -330,6 +378,7 @@ __all__ = [
     "Credential",
     "Derived",
     "Document",
+    "DocumentSet",
     "Drop",
     "Field",
     "File",

@@ -14,6 +14,8 @@ from pakhus.kit.wire import parse_json, read_body
 from pakhus.rest.problems import Flawed, Unreadable, flawed
 
 MAX_BODY = 1 << 20
+NUL = rb"\u0000"
+"""No text of ours has it, and PostgreSQL takes none that has."""
 REQUIRED = "must not be null"
 
 
@@ -89,6 +91,8 @@ async def json_body(request: Request) -> Any:
     body = await read_body(request.stream(), limit=MAX_BODY)
     if not body.strip():
         raise Flawed([("PARAMETER body", REQUIRED)])
+    if NUL in body:
+        raise Unreadable("Could not process the input: no text may contain the character U+0000")
     try:
         return parse_json(body)
     except Invalid as error:

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pakhus.domain.errors import Denied, Forbidden, Invalid, NotAllowed, PakhusError, TooManyRequests, Unauthenticated
 from pakhus.kit.documents import dump_json
@@ -58,6 +59,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(PakhusError, _refused)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _incident)
 
 
@@ -102,6 +104,12 @@ async def _parameters(request: Request, error: Exception) -> Response:
     return await _refused(request, Flawed(flaws))
 
 
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody is there to read an answer."""
+    _note(request, "the connection was closed before the body was complete", outcome="client_gone")
+    return Response(b"", 400)
+
+
 async def _incident(request: Request, error: Exception) -> Response:
     """Nobody expected this: a number for the client, the trace for the log."""
     fault = str(uuid.uuid4())
@@ -134,11 +142,11 @@ def _field(error: PakhusError) -> dict[str, str]:
     return {"field": error.field} if isinstance(error, Invalid) and error.field != "*" else {}
 
 
-def _note(request: Request, reason: str) -> None:
+def _note(request: Request, reason: str, *, outcome: str = "refused") -> None:
     """For the request's line in the log."""
     fields = getattr(request.state, "log", None)
     if isinstance(fields, dict):
-        fields.update(outcome="refused", reason=reason)
+        fields.update(outcome=outcome, reason=reason)
 
 
 def _place(location: object) -> str:

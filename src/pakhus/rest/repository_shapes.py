@@ -158,17 +158,17 @@ def described(repository: Repository, format: Format, base_url: str) -> dict[str
         "online": repository.online,
         "storage": settings["storage"],
     }
-    if repository.type is RepositoryType.GROUP:
+    if "group" in settings:
         shown["group"] = settings["group"]
     else:
         shown["cleanup"] = settings.get("cleanup")
-    if repository.type is RepositoryType.PROXY:
+    if "proxy" in settings:
         shown |= _upstream(repository)
     for name, field in format.options(repository.type).model_fields.items():
         member = field.alias or to_camel(name)
         if member in settings:
             shown[member] = _public(settings[member])
-    if repository.type is RepositoryType.HOSTED:
+    if not ("group" in settings or "proxy" in settings):
         shown["component"] = settings.get("component")
     return shown | {"format": repository.format, "type": repository.type.value}
 

@@ -61,7 +61,7 @@ async def create(
     return NewTokenXO(token=token, **_members(row))
 
 
-@router.delete("/{name}", status_code=204, response_class=Response)
+@router.delete("/{name:path}", status_code=204, response_class=Response)
 async def revoke(name: str, actor: Known, services: Here, user: User = "") -> None:
     """The token stops working at once."""
     await services.accounts.revoke_token(await _whose(services, actor, user, "delete"), name)

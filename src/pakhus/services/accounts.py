@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +70,7 @@ class Accounts:
             10_000, CACHED_SECONDS, timer=seconds
         )
         self._proven: TTLCache[bytes, str] = TTLCache(10_000, CACHED_SECONDS, timer=seconds)
+        self._verifying: dict[bytes, asyncio.Future[bool]] = {}
         self._generation = -1
         self._access = Access({}, {}, {})
         self._used: dict[int, datetime] = {}
@@ -141,10 +143,18 @@ class Accounts:
         key = _cache_key("proof", username, password)
         if hashed and self._proven.get(key) == hashed:
             return True
-        if not await self._passwords.verify(hashed, password):
+        if not await self._verified_once(key + hashed.encode(), hashed, password):
             return False
         self._proven[key] = hashed
         return True
+
+    async def _verified_once(self, key: bytes, hashed: str, password: str) -> bool:
+        """However many requests bring the same password at once, it is verified once."""
+        verifying = self._verifying.get(key)
+        if verifying is None:
+            verifying = self._verifying[key] = asyncio.ensure_future(self._passwords.verify(hashed, password))
+            verifying.add_done_callback(lambda done: self._verifying.pop(key, None))
+        return await asyncio.shield(verifying)
 
     async def _known(self, key: bytes, address: str) -> Actor | None:
         await self._current()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pakhus.database import schema, values
+from pakhus.database import schema
 from pakhus.database.transaction import Database
 from pakhus.domain.errors import PakhusError
 from pakhus.engine.catalog import Catalog
@@ -54,12 +54,10 @@ class Health:
 
     async def database(self) -> str | None:
         """Why the database cannot be used, or `None`."""
-        try:
-            if not self._migrated:
-                self._migrated = await asyncio.to_thread(schema.is_current, self._database)
-            await self._database.read(values.get, "bootstrapped")
-        except Exception as error:  # noqa: BLE001 -- whatever the driver says, the answer is "not ready"
-            return f"the database does not answer: {type(error).__name__}"
+        if (broken := await asyncio.to_thread(schema.unreachable, self._database)) is not None:
+            return broken
+        if not self._migrated:
+            self._migrated = await asyncio.to_thread(schema.is_current, self._database)
         return None if self._migrated else "the database is not migrated"
 
     async def reasons(self) -> list[str]:

@@ -47,6 +47,8 @@ def _found(roles: Sequence[Role], role_id: str) -> Role:
 
 
 def _create(tx: Transaction, new: Role, formats: Sequence[str]) -> None:
+    if "/" in new.id or new.id != new.id.strip():
+        raise Invalid("may not contain slashes, or blanks at its ends", field="id")
     known = accounts.roles(tx)
     if any(each.id == new.id for each in known):
         raise Invalid(f"Role '{new.id}' already exists, use a unique roleId.")

@@ -88,14 +88,14 @@ class Search:
 
     def _wanted(self, actor: Actor, parameters: Parameters) -> search.Search | None:
         """What is sought; `None` where nothing can be found."""
-        repositories = self._repositories(actor, parameters)
-        scopes = self._scopes(repositories, parameters)
+        common = tuple(_common(parameters))
+        scopes = self._scopes(self._repositories(actor, parameters), parameters)
         if not scopes:
             return None
         sort, descending = _order(parameters)
         return search.Search(
             scopes,
-            tuple(_common(parameters)),
+            common,
             prerelease=_truth(parameters.get("prerelease", "")),
             sort=sort,
             descending=descending,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pakhus.domain.errors import Forbidden, Invalid
-from pakhus.domain.repository import Repository, RepositoryType
+from pakhus.domain.repository import HOSTED, Repository
 from pakhus.domain.security import Actor, Permission, may
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
@@ -69,7 +69,7 @@ class Uploads:
     def _accepting(self, repository: Repository, format: Format, actor: Actor) -> UploadForm:
         if not any(may(actor, each, repository, None).allowed for each in (Permission.ADD, Permission.EDIT)):
             raise Forbidden(may(actor, Permission.ADD, repository, None).reason)
-        if repository.type is not RepositoryType.HOSTED:
+        if repository.type not in HOSTED:
             kind = repository.type.value
             raise Invalid(f"Uploading components to a '{kind}' type repository is unsupported, must be 'hosted'")
         if not repository.online:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import tracemalloc
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -317,3 +319,48 @@ async def test_deleting_needs_no_session(rest: Rest) -> None:
 
     assert refused.status_code == 401
     assert refused.headers["www-authenticate"].startswith("BASIC realm=")
+
+
+async def test_large_upload_is_never_whole_in_memory(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await rest.hosted("files")
+    piece, pieces = b"x" * 65536, 1024
+
+    async def form() -> AsyncIterator[bytes]:
+        for name, value in (("directory", "/"), ("asset1.filename", "large.bin")):
+            yield f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        yield b'--b\r\nContent-Disposition: form-data; name="asset1"; filename="large.bin"\r\n\r\n'
+        for _ in range(pieces):
+            yield piece
+        yield b"\r\n--b--\r\n"
+
+    tracemalloc.start()
+    try:
+        answer = await admin.post(
+            "components",
+            params={"repository": "files"},
+            content=form(),
+            headers={"content-type": "multipart/form-data; boundary=b"},
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert answer.status_code == 204, answer.text
+    assert peak < 32 << 20
+    (found,) = await items(admin, "assets", repository="files")
+    assert found["fileSize"] == len(piece) * pieces
+
+
+async def test_cut_upload_leaves_nothing(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await rest.hosted("files")
+    head = b'--b\r\nContent-Disposition: form-data; name="asset1"; filename="a"\r\n\r\n'
+
+    answer = await admin.post(
+        "components",
+        params={"repository": "files"},
+        content=head + b"half of it",
+        headers={"content-type": "multipart/form-data; boundary=b"},
+    )
+
+    assert answer.status_code == 400
+    assert await rest.application.services.stores.get("default").drafts() == 0

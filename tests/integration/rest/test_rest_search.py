@@ -67,6 +67,15 @@ async def test_digest_finds_the_asset(filled: Rest, admin: httpx2.AsyncClient) -
         assert [each["name"] for each in await items(admin, "search", **{algorithm: digest})] == ["bin/tool.exe"]
 
 
+async def test_names_of_other_alphabets_are_found(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await rest.hosted("files")
+    await rest.put("files", "ÆRØ/Vægt.TXT", b"x")
+
+    assert await names(admin, name="ærø/vægt.txt") == []
+    assert await names(admin, name="ÆRØ/vægt.txt") == ["ÆRØ/Vægt.TXT"]
+    assert await names(admin, name="ÆRØ*") == ["ÆRØ/Vægt.TXT"]
+
+
 async def test_order_is_as_asked(filled: Rest, admin: httpx2.AsyncClient) -> None:
     ascending = await names(admin, repository="files", sort="name")
 

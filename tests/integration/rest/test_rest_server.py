@@ -183,3 +183,25 @@ async def test_api_describes_itself(anonymous: httpx2.AsyncClient) -> None:
 async def test_unknown_url_is_not_found(admin: httpx2.AsyncClient) -> None:
     assert (await admin.get("nothing/here")).status_code == 404
     assert (await admin.patch("status")).status_code == 405
+
+
+async def test_text_that_no_database_takes_is_refused(admin: httpx2.AsyncClient) -> None:
+    rule = await admin.post("routing-rules", json={**RULE, "description": "\0"})
+
+    assert rule.status_code == 400 and rule.json()["id"] == "*"
+    assert (await admin.get("search?name=a%00b")).status_code == 400
+    assert (await admin.get("security/roles/a%00b")).status_code == 400
+
+
+async def test_search_that_asks_too_much_is_refused(admin: httpx2.AsyncClient) -> None:
+    assert (await admin.get("search", params={"q": "a " * 400})).status_code == 400
+    assert (await admin.get("search", params={"name": "*a" * 20})).status_code == 400
+
+
+async def test_flaws_come_in_the_media_type_that_the_client_knows(admin: httpx2.AsyncClient) -> None:
+    special = "application/vnd.siesta-validation-errors-v1+json"
+
+    answer = await admin.post("routing-rules", json={}, headers={"accept": special})
+
+    assert answer.headers["content-type"].startswith(special)
+    assert {each["id"] for each in answer.json()} == {"name", "mode", "matchers"}
