@@ -33,14 +33,14 @@ def chart_folder(place: Path, name: str, version: str, dependencies: Sequence[Ma
     (folder / "templates").mkdir(parents=True)
     more = {"dependencies": [dict(each) for each in dependencies]} if dependencies else {}
     (folder / "Chart.yaml").write_bytes(chart_yaml(name, version, **more))
-    (folder / "values.yaml").write_text("replicas: 1\n")
     (folder / "templates" / "config.yaml").write_text(CONFIG)
     return folder
 
 
-def packaged(helm: Program, place: Path, name: str, version: str, *flags: str | Path) -> Path:
-    """The archive that `helm package` makes."""
+def packaged(helm: Program, place: Path, name: str, version: str, *flags: str | Path, values: str = "") -> Path:
+    """The archive that `helm package` makes; with other `values` it is another one."""
     folder = chart_folder(Path(tempfile.mkdtemp(dir=helm.scratch)), name, version)
+    (folder / "values.yaml").write_text(values)
     place.mkdir(parents=True, exist_ok=True)
     helm.run("package", folder, "--destination", place, *flags).ok()
     return place / f"{name}-{version}.tgz"

@@ -84,10 +84,8 @@ def test_a_chart_that_was_replaced_is_no_longer_vouched_for(
     chart = packaged(helm, tmp_path / "signed", "replaced", "1.0.0", *author.signing)
     for file in (chart, chart.with_name(f"{chart.name}.prov")):
         curl.run("-sSf", "-u", ":".join(ADMIN), "-T", file, shapes.url("hosted")).ok()
-    curl.run(
-        "-sSf", "-u", ":".join(ADMIN), "-T", packaged(helm, tmp_path / "other", "replaced", "1.0.0"),
-        shapes.url("hosted"),
-    ).ok()  # fmt: skip
+    other = packaged(helm, tmp_path / "other", "replaced", "1.0.0", values="changed: true")
+    curl.run("-sSf", "-u", ":".join(ADMIN), "-T", other, shapes.url("hosted")).ok()
     home = added(helm, shapes.url("group"))
 
     said = helm.run("pull", "mine/replaced", "--verify", "--keyring", author.public, cwd=home, home=home).refused()
