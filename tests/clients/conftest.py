@@ -103,3 +103,4 @@ npm, pnpm, yarn, berry = (client_fixture(name) for name in ("npm", "pnpm", "yarn
 pip, uv, twine, poetry, build = (client_fixture(name) for name in ("pip", "uv", "twine", "poetry", "build"))
 mvn = client_fixture("mvn")
 cargo = client_fixture("cargo")
+helm, gpg = client_fixture("helm"), client_fixture("gpg")

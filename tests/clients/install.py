@@ -27,6 +27,8 @@ PINS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("pins.toml").re
 DONE = ".installed"
 PROGRAMS = {"pip": "python", "build": "python", "conan1": "conan"}
 """What a client from the Python index is called in its environment, where not as in `pins.toml`."""
+GO_BUILD = ("-p=1", "-mod=mod", "-modcacherw", "-trimpath", "-ldflags=-s -w")
+"""One thing at a time, no more of the sources than it takes, and none of the machine's paths in the program."""
 
 
 class NotInstalled(Exception):
@@ -156,6 +158,29 @@ def cargo() -> Path:
     return debian_tool("cargo", PINS["apt"]["cargo"])
 
 
+def go_tool(name: str, package: str) -> Path:
+    """A program of a Go module, `<module>/cmd/<program>@<version>`, built from source, which is not kept.
+
+    It is built as what an empty module requires: `go install` would also ask which other versions there are.
+    """
+    folder, _, version = package.partition("@")
+    program = folder.rpartition("/")[2]
+
+    def fill(place: Path) -> None:
+        go, work = debian_tool("go", PINS["apt"]["go"]), place / "work"
+        work.mkdir()
+        env = {"GOPATH": str(work / "go"), "GOCACHE": str(work / "build"), "GOTOOLCHAIN": "local", "GOWORK": "off"}
+        for command in (
+            ("mod", "init", "clients"),
+            ("mod", "edit", f"-require={folder.partition('/cmd/')[0]}@{version}"),
+            ("build", *GO_BUILD, "-o", f"../bin/{program}", folder),
+        ):
+            call("nice", go, "-C", work, *command, env={**trusted(), **env, "GOFLAGS": "", "CGO_ENABLED": "0"})
+        shutil.rmtree(work)
+
+    return kept(name, package, fill) / "bin" / program
+
+
 def places() -> dict[str, Callable[[], Path]]:
     """Every client and how it is found or installed."""
     table: dict[str, Callable[[], Path]] = {}
@@ -167,6 +192,8 @@ def places() -> dict[str, Callable[[], Path]]:
     for program, package in PINS["apt"].items():
         table[program] = lambda program=program, package=package: debian_tool(program, package)
     table["cargo"] = cargo
+    for name, package in PINS["go"].items():
+        table[name] = lambda name=name, package=package: go_tool(name, package)
     return table
 
 
