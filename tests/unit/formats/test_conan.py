@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pakhus.domain.content import Asset, Blob, Component, Coordinates, Digests
@@ -149,6 +149,12 @@ def test_a_pattern_is_of_the_reference_or_a_leading_part(pattern: str, reference
     assert Pattern(context("v2/conans/search", q=pattern)).matches(reference) is found
 
 
+@given(st.text("ab/@*?[]", max_size=6), st.text("ab", min_size=1, max_size=4))
+def test_a_name_that_matches_has_the_start_of_the_pattern(pattern: str, name: str) -> None:
+    wanted = Pattern(context("v2/conans/search", q=pattern))
+    assert wanted.start in name or not wanted.matches(f"{name}/b@a/b")
+
+
 def test_case_counts_when_the_client_says_so() -> None:
     assert not Pattern(context("v2/conans/search", q="ZLIB*", ignorecase="False")).matches("zlib/1.3")
 
@@ -216,6 +222,7 @@ class Zlib(ConanFile):
     }
 
 
+@settings(deadline=None)  # the first syntax tree takes its time
 @given(st.binary(max_size=200))
 def test_no_recipe_is_an_error(source: bytes) -> None:
     assert isinstance(recipe.facts(source), dict)

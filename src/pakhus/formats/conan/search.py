@@ -16,6 +16,7 @@ from pakhus.kit.wire import dump_json, parse_json
 
 MAX_PATTERN = 500
 _SEPARATORS = re.compile(r"([/@#])")
+_START = re.compile(r"[^/@#*?\[\s]*")
 
 
 class Pattern:
@@ -27,6 +28,9 @@ class Pattern:
             raise Invalid(f"a pattern has at most {MAX_PATTERN} characters", field="q")
         flags = 0 if ctx.query.get("ignorecase", "").lower() == "false" else re.IGNORECASE
         self._pattern = re.compile(translate(written), flags) if written else None
+        start = _START.match(written)
+        self.start = start[0] if start else ""
+        """What each name that matches starts with: it narrows the search in the database."""
 
     def matches(self, reference: str) -> bool:
         if self._pattern is None:
@@ -57,7 +61,7 @@ class RecipeSearch(Document[tuple[str, ...]]):
         Pattern(ctx)
 
     def select(self, ctx: Context) -> Query:
-        return Query(assets=False)
+        return Query(text=Pattern(ctx).start or None, assets=False)
 
     def build(self, ctx: Context, components: Iterable[Component]) -> tuple[str, ...]:
         pattern = Pattern(ctx)
