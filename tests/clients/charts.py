@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.clients.programs import Program, Result, path_of
+from tests.clients.programs import Program
 from tests.clients.server import ADMIN
 from tests.samples.helm import chart_yaml
 
@@ -80,21 +79,6 @@ def keys(gpg: Program, place: Path) -> Keys:
             ["gpgconf", "--kill", "gpg-agent"], env={"GNUPGHOME": folder, "PATH": "/usr/bin:/bin"}, check=False
         )
     return Keys(owner, secret, public)
-
-
-def with_cm_push(home: Path) -> dict[str, str]:
-    """The environment in which `helm cm-push` is there."""
-    plugin = home / "plugins" / "helm-push"
-    plugin.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path_of("helm-cm-push"), plugin / "helm-cm-push")
-    (plugin / "plugin.yaml").write_text(
-        "name: cm-push\nversion: 0.10.4\nusage: push\ndescription: push\ncommand: $HELM_PLUGIN_DIR/helm-cm-push\n"
-    )
-    return {"HELM_PLUGINS": str(plugin.parent)}
-
-
-def cm_push(helm: Program, chart: Path, repository: str, home: Path, *flags: str) -> Result:
-    return helm.run("cm-push", chart, repository, *flags, home=home, env=with_cm_push(home))
 
 
 CONFIG_MAPS = {"name": "configmaps", "namespaced": True, "kind": "ConfigMap", "verbs": ["get", "create"]}

@@ -27,7 +27,7 @@ PINS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("pins.toml").re
 DONE = ".installed"
 PROGRAMS = {"pip": "python", "build": "python", "conan1": "conan"}
 """What a client from the Python index is called in its environment, where not as in `pins.toml`."""
-GO_BUILD = ("-p=1", "-mod=mod", "-modcacherw", "-trimpath", "-ldflags=-s -w")
+GO_BUILD = ("-p=1", "-modcacherw", "-trimpath", "-ldflags=-s -w")
 """One thing at a time, no more of the sources than it takes, and none of the machine's paths in the program."""
 
 
@@ -159,23 +159,20 @@ def cargo() -> Path:
 
 
 def go_tool(name: str, package: str) -> Path:
-    """A program of a Go module, `<module>/cmd/<program>@<version>`, built from source, which is not kept.
-
-    It is built as what an empty module requires: `go install` would also ask which other versions there are.
-    """
-    folder, _, version = package.partition("@")
-    program = folder.rpartition("/")[2]
+    """A program of a Go module, `<package>@<version>`, built from source, which is not kept."""
+    program = package.partition("@")[0].rpartition("/")[2]
 
     def fill(place: Path) -> None:
         go, work = debian_tool("go", PINS["apt"]["go"]), place / "work"
-        work.mkdir()
-        env = {"GOPATH": str(work / "go"), "GOCACHE": str(work / "build"), "GOTOOLCHAIN": "local", "GOWORK": "off"}
-        for command in (
-            ("mod", "init", "clients"),
-            ("mod", "edit", f"-require={folder.partition('/cmd/')[0]}@{version}"),
-            ("build", *GO_BUILD, "-o", f"../bin/{program}", folder),
-        ):
-            call("nice", go, "-C", work, *command, env={**trusted(), **env, "GOFLAGS": "", "CGO_ENABLED": "0"})
+        env = {
+            "GOPATH": str(work / "go"),
+            "GOCACHE": str(work / "build"),
+            "GOBIN": str(place / "bin"),
+            "GOTOOLCHAIN": "local",
+            "GOFLAGS": "",
+            "CGO_ENABLED": "0",
+        }
+        call("nice", go, "install", *GO_BUILD, package, env={**trusted(), **env})
         shutil.rmtree(work)
 
     return kept(name, package, fill) / "bin" / program

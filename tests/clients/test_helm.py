@@ -1,4 +1,4 @@
-"""Helm, with its own defaults, in every shape: what it publishes by cm-push and curl, it finds, pulls and renders."""
+"""Helm, with its own defaults, in every shape: what curl publishes, it finds, pulls and renders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.charts import added, chart_folder, cluster, cm_push, keys, packaged
+from tests.clients.charts import added, chart_folder, cluster, keys, packaged
 from tests.clients.programs import Program
 from tests.clients.server import ADMIN, Server
 from tests.clients.topology import SHAPES, Topology
@@ -110,45 +110,6 @@ def test_dependencies_are_built_from_the_lock_file(
     helm.run("dependency", "build", parent, home=home).ok()
 
     assert locked.read_bytes() == (tmp_path / locked.name).read_bytes()
-
-
-def test_cm_push_publishes_a_folder_and_an_archive(
-    helm: Program, shapes: Topology, tmp_path: Path, proves: Callable[..., None]
-) -> None:
-    proves("helm", "cm-push", "hosted")
-    home = added(helm, shapes.url("hosted"))
-
-    cm_push(helm, chart_folder(tmp_path / "source", "pushed", "1.0.0"), "mine", home).ok()
-    cm_push(helm, packaged(helm, tmp_path, "pushed", "1.1.0"), "mine", home, "--version", "1.1.1").ok()
-
-    helm.run("repo", "update", home=home).ok()
-    found = helm.run("search", "repo", "mine/pushed", "--versions", "--output", "yaml", home=home).ok()
-    assert "version: 1.0.0" in found.stdout
-    assert "version: 1.1.1" in found.stdout
-
-
-def test_cm_push_says_why_a_chart_is_refused(helm: Program, server: Server, tmp_path: Path) -> None:
-    url = server.create("helm", "hosted", "helm-once", storage={"writePolicy": "ALLOW_ONCE"})
-    chart, home = packaged(helm, tmp_path, "once", "1.0.0"), added(helm, url)
-    cm_push(helm, chart, "mine", home).ok()
-
-    again = cm_push(helm, chart, "mine", home, "--force").refused()
-
-    assert "Repository does not allow updating assets: helm-once" in again.output
-
-
-def test_cm_push_to_a_group_reaches_its_writable_member(
-    helm: Program, server: Server, tmp_path: Path, proves: Callable[..., None]
-) -> None:
-    proves("helm", "cm-push", "group")
-    server.create("helm", "hosted", "helm-mine")
-    url = server.create("helm", "group", "helm-all", members=["helm-mine"], group={"writableMember": "helm-mine"})
-    home = added(helm, url)
-
-    cm_push(helm, packaged(helm, tmp_path, "through", "1.0.0"), "mine", home).ok()
-
-    helm.run("repo", "update", home=home).ok()
-    helm.run("pull", "mine/through", cwd=home, home=home).ok()
 
 
 def test_without_credentials_there_is_no_repository(helm: Program, shapes: Topology) -> None:
