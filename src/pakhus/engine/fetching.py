@@ -10,8 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -22,7 +21,7 @@ from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.content import NO_FACTS, Asset, Coordinates, Digests, Facts, Kept, Origin
 from pakhus.domain.errors import DigestMismatch, NotFound, PakhusError, UpstreamDown, UpstreamRefused
 from pakhus.engine.fill import Confirmed, Fill, Missing
-from pakhus.engine.found import Found, Growing
+from pakhus.engine.found import Found, Growing, moment
 from pakhus.engine.keeping import BlobVanished, Safe, make_safe
 from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
@@ -150,7 +149,7 @@ class Fetcher:
         draft = await store.begin()
         try:
             if isinstance(want.route, File):
-                fill.answer(Found(Growing(draft, response.size), kind, kept.etag, _moment(kept.last_modified)))
+                fill.answer(Found(Growing(draft, response.size), kind, kept.etag, moment(kept.last_modified)))
             await _pour(response, draft, want, origin)
             if isinstance(want.route, Document):
                 await self._understand(want, want.route, draft, kept.origin, kind)
@@ -266,12 +265,3 @@ def _as_upstream_error(error: BaseException, want: Want) -> Exception:
     if isinstance(error, PakhusError):
         return error
     return UpstreamDown(f"fetching {want.key} was interrupted")
-
-
-def _moment(http_date: str) -> datetime | None:
-    if not http_date:
-        return None
-    try:
-        return parsedate_to_datetime(http_date).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Generic, Protocol, TypeVar
 
 from pakhus.domain.content import Asset, Attributes, Digests
@@ -132,3 +133,13 @@ class Visit:
 
     def entering(self, repository_id: int) -> Visit:
         return replace(self, behind=self.behind | {repository_id})
+
+
+def moment(http_date: str) -> datetime | None:
+    """The point in time that an HTTP date (RFC 9110, section 5.6.7) names, if it names one."""
+    if not http_date:
+        return None
+    try:
+        return parsedate_to_datetime(http_date).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -10,7 +10,7 @@ from pakhus.database import assets, components, revisions
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.content import Asset, Component, Query
 from pakhus.domain.repository import Repository
-from pakhus.engine.found import Edition, Found, Stored, Visit
+from pakhus.engine.found import Edition, Found, Stored, Visit, moment
 from pakhus.engine.stores import Stores
 from pakhus.kit.context import Context
 from pakhus.kit.format import Derived, File
@@ -56,13 +56,14 @@ def _find(tx: Transaction, repository: Repository, queries: Sequence[Query]) -> 
 
 
 def from_asset(asset: Asset, stores: Stores) -> Found:
-    """What a GET of a kept asset sends. Its ETag is the one upstream gave, else the SHA-1, as Nexus does."""
+    """What a GET of a kept asset sends: upstream's ETag and time where it gave them, else the SHA-1 and ours."""
     etag = asset.kept.etag if asset.kept is not None else ""
+    changed = moment(asset.kept.last_modified) if asset.kept is not None else None
     return Found(
         body=Stored(stores.get(asset.blob.blob_store), asset.blob.key, asset.blob.size),
         content_type=asset.content_type,
         etag=etag or f'"{asset.blob.digests.sha1}"',
-        modified=asset.updated,
+        modified=changed or asset.updated,
         digests=asset.blob.digests,
         attributes=asset.attributes,
         asset=asset,

@@ -25,7 +25,8 @@ SYSTEM_FILE = Path("/etc/pakhus") / FILE_NAME
 
 # Read by the client commands or by `load` itself, so they are no settings of the server.
 CLIENT_VARIABLES = frozenset(
-    PREFIX + name for name in ("CONFIG", "URL", "TOKEN", "USERNAME", "PASSWORD", "CLIENT_CONFIG", "CA_FILE")
+    PREFIX + name
+    for name in ("CONFIG", "URL", "TOKEN", "USERNAME", "PASSWORD", "CLIENT_CONFIG", "CA_FILE", "CACHE", "TEST_JOBS")
 )
 # Kubernetes describes a service named pakhus* to every pod of its namespace in variables of these shapes.
 SERVICE_LINK = re.compile(r"PAKHUS_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)\Z")
