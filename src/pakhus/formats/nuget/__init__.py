@@ -15,10 +15,10 @@ from pakhus.domain.content import Asset
 from pakhus.domain.errors import PakhusError
 from pakhus.domain.repository import RepositoryType
 from pakhus.domain.security import Permission
-from pakhus.formats.nuget import index, publish
+from pakhus.formats.nuget import feed, index, publish
 from pakhus.formats.nuget.content import Beside, PackageFile, SymbolPackage, VersionList
 from pakhus.formats.nuget.names import CONTENT, canonical
-from pakhus.formats.nuget.registration import REGISTRATION, RegistrationLeaf, RegistrationPage
+from pakhus.formats.nuget.registration import REGISTRATION, REGISTRATION_PAGE, RegistrationLeaf
 from pakhus.formats.nuget.search import Autocomplete, Search
 from pakhus.formats.nuget.symbols import SymbolFile
 from pakhus.formats.nuget.usage import USAGE
@@ -77,12 +77,13 @@ class Nuget(Format):
         SymbolPackage(),
         Beside(),
         REGISTRATION,
-        RegistrationPage(),
+        REGISTRATION_PAGE,
         RegistrationLeaf(),
         Search(),
         Autocomplete(),
         SymbolFile(),
         *VULNERABILITIES,
+        *feed.ROUTES,
         *PUBLISHING,
     )
     settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = {

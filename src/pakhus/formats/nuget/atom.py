@@ -222,6 +222,40 @@ KINDS = {
     ),
 }
 
+PROPERTIES = (
+    "Id",
+    "Version",
+    "NormalizedVersion",
+    "Authors",
+    "Copyright",
+    "Created",
+    "Dependencies",
+    "Description",
+    "DownloadCount",
+    "GalleryDetailsUrl",
+    "IconUrl",
+    "IsLatestVersion",
+    "IsAbsoluteLatestVersion",
+    "IsPrerelease",
+    "Language",
+    "LastUpdated",
+    "LicenseUrl",
+    "Listed",
+    "MinClientVersion",
+    "PackageHash",
+    "PackageHashAlgorithm",
+    "PackageSize",
+    "ProjectUrl",
+    "Published",
+    "ReleaseNotes",
+    "ReportAbuseUrl",
+    "RequireLicenseAcceptance",
+    "Summary",
+    "Tags",
+    "Title",
+    "VersionDownloadCount",
+)
+
 
 def text(value: object) -> str:
     written = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

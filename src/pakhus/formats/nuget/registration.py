@@ -283,3 +283,6 @@ class RegistrationLeaf(Document[Leaf]):
         if is_v2(ctx):
             return Origin(atom.by_id(ctx["id"]))
         return Origin(await below(upstream, REGISTRATION_TYPES, f"{ctx['id']}/{ctx['version']}.json"))
+
+
+REGISTRATION_PAGE = RegistrationPage()
