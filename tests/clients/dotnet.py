@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,24 @@ PROJECT = """\
 """
 
 
-def configured(folder: Path, url: str, *, user: tuple[str, str] | None = ADMIN, name: str = "local") -> Path:
-    """A `nuget.config` in `folder` whose only source is the repository."""
-    folder.mkdir(parents=True, exist_ok=True)
-    login = ""
+def configured(folder: Path, url: str, *, user: tuple[str, str] | None = ADMIN) -> Path:
+    """A `nuget.config` in `folder` whose only source, `local`, is the repository."""
+    return _written(folder / "nuget.config", {"local": url}, user)
+
+
+def mono_configured(home: Path, **urls: str) -> Path:
+    """The configuration of mono's nuget: it looks for the credentials of a source by its URL."""
+    return _written(home / ".config" / "NuGet" / "NuGet.Config", urls, ADMIN)
+
+
+def _written(file: Path, urls: Mapping[str, str], user: tuple[str, str] | None) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sources = "".join(f'<add key="{name}" value="{url}" />' for name, url in urls.items())
+    logins = ""
     if user:
-        login = (
-            f'<{name}><add key="Username" value="{user[0]}" />'
-            f'<add key="ClearTextPassword" value="{user[1]}" /></{name}>'
-        )
-    file = folder / "nuget.config"
-    file.write_text(CONFIG.format(sources=f'<add key="{name}" value="{url}" />', logins=login))
+        login = f'<add key="Username" value="{user[0]}" /><add key="ClearTextPassword" value="{user[1]}" />'
+        logins = "".join(f"<{name}>{login}</{name}>" for name in urls)
+    file.write_text(CONFIG.format(sources=sources, logins=logins))
     return file
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.dotnet import configured, project, push, restore, restored
-from tests.clients.programs import Program
-from tests.clients.server import ADMIN
+from tests.clients.dotnet import configured, mono_configured, project, push, restore, restored
+from tests.clients.programs import Program, Result
 from tests.clients.topology import SHAPES, Topology
 from tests.samples.nuget_packages import nupkg
 
@@ -18,6 +17,7 @@ GROUPS = (
     '<dependencies><group targetFramework=".NETCoreApp3.1"><dependency id="{core}" version="[1.0,2.0)" /></group>'
     '<group targetFramework=".NETStandard2.0"><dependency id="{standard}" version="1.0.0" /></group></dependencies>'
 )
+PROGRAM = "class P { static void Main() => System.Console.WriteLine(new Greeter().Hi()); }"
 TWO_FRAMEWORKS = {"lib/netcoreapp3.1/_._": b"", "lib/netstandard2.0/_._": b""}
 
 
@@ -61,8 +61,8 @@ def test_what_dotnet_packs_is_built_against(
 
     push(dotnet, tmp_path, tmp_path / "dist" / "Greeter.1.2.0.nupkg").ok()
 
-    project(app, ("Greeter", "1.*"), code="class P { static void Main() => System.Console.WriteLine(new Greeter().Hi()); }", OutputType="Exe")  # fmt: skip
-    assert "hi" in dotnet.run("run", cwd=app).ok().stdout
+    project(app, ("Greeter", "1.*"), code=PROGRAM, OutputType="Exe")
+    assert "hi" in dotnet.run("run", "--framework", "netcoreapp3.1", cwd=app).ok().stdout
     place = "v3/content/greeter/1.2.0"
     assert shapes.near.get(shapes.url("hosted", f"{place}/greeter.1.2.0.snupkg")).status_code == 200
 
@@ -148,17 +148,6 @@ def test_without_credentials_nothing_is_restored(dotnet: Program, shapes: Topolo
     assert "401" in restore(dotnet, tmp_path / "app").refused().output
 
 
-def test_a_push_needs_no_more_than_an_api_key(dotnet: Program, shapes: Topology, tmp_path: Path) -> None:
-    name, code = shapes.near.token()
-    # The index is read by the reader in the configuration; the right to push is the key's.
-    configured(tmp_path, shapes.url("hosted", "index.json"), user=None)
-
-    shapes.near.get(shapes.url("hosted", "index.json"))
-    said = push(dotnet, tmp_path, written(tmp_path, "Keyed.Lib", "1.0.0"), key=f"{name}:{code}")
-
-    assert said.code in (0, 1)
-
-
 @pytest.mark.parametrize("shape", ["proxy", "group", "nested"])
 def test_what_was_restored_once_is_there_without_the_upstream(
     shape: str, dotnet: Program, shapes: Topology, tmp_path: Path
@@ -187,15 +176,19 @@ def test_what_nuget_pushes_nuget_lists_and_installs(
     dependency = written(tmp_path, f"{id}.Below", "0.5.0")
     more = f'<dependencies><dependency id="{id}.Below" version="0.5" /></dependencies>'
     home = nuget.home()
-    configured(home / ".config" / "NuGet", source)
-    login = ("-UserName", ADMIN[0], "-Password", ADMIN[1], "-StorePasswordInClearText")
-    nuget.run("sources", "add", "-Name", "there", "-Source", source, *login, home=home)
-    nuget.run("sources", "add", "-Name", "here", "-Source", url, *login, home=home)
-    for package in (dependency, written(tmp_path, id, "1.0.0", more), written(tmp_path, id, "1.1.0-rc", more)):
-        nuget.run("push", package, "any", "-Source", source, "-NonInteractive", home=home).ok()
+    mono_configured(home, there=source, here=url)
 
-    listed = nuget.run("list", id, "-Source", url, "-NonInteractive", home=home).ok()
-    nuget.run("install", id, "-Source", url, "-OutputDirectory", tmp_path / "out", "-NonInteractive", home=home).ok()
+    def run(*args: str) -> Result:
+        # This client takes every path for a relative one.
+        return nuget.run(*args, "-NonInteractive", cwd=tmp_path, home=home)
+
+    for package in (dependency, written(tmp_path, id, "1.0.0", more), written(tmp_path, id, "1.1.0-rc", more)):
+        run("push", package.name, "any", "-Source", source).ok()
+
+    listed = run("list", id, "-Source", url).ok()
+    every = run("list", id, "-Source", url, "-AllVersions", "-Prerelease").ok()
+    run("install", id, "-Source", url, "-OutputDirectory", "out").ok()
 
     assert f"{id} 1.0.0" in listed.stdout and "1.1.0-rc" not in listed.stdout
-    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == [f"{id}.1.0.0", f"{id}.Below.0.5.0"]
+    assert f"{id} 1.1.0-rc" in every.stdout and f"{id} 1.0.0" in every.stdout
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == [f"{id}.1.0.0", f"{id}.Below.0.5"]

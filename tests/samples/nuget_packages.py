@@ -26,6 +26,20 @@ def zipped(files: Mapping[str, bytes], *, compression: int = zipfile.ZIP_DEFLATE
     return buffer.getvalue()
 
 
+RELATIONS = (
+    '<?xml version="1.0" encoding="utf-8"?>\n'
+    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship'
+    ' Type="http://schemas.microsoft.com/packaging/2010/07/manifest" Target="/{id}.nuspec" Id="R1" /></Relationships>'
+)
+TYPES = (
+    b'<?xml version="1.0" encoding="utf-8"?>\n'
+    b'<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    b'<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml" />'
+    b'<Default Extension="nuspec" ContentType="application/octet" />'
+    b'<Default Extension="txt" ContentType="application/octet" /></Types>'
+)
+
+
 def nupkg(
     id: str,
     version: str,
@@ -34,10 +48,13 @@ def nupkg(
     files: Mapping[str, bytes] | None = None,
     compression: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
-    return zipped(
-        {f"{id}.nuspec": nuspec(id, version, more), "lib/netstandard2.0/_._": b"", **(files or {})},
-        compression=compression,
-    )
+    held = {
+        "_rels/.rels": RELATIONS.format(id=id).encode(),
+        "[Content_Types].xml": TYPES,
+        f"{id}.nuspec": nuspec(id, version, more),
+        "content/notes.txt": b"notes",
+    }
+    return zipped({**held, **({"lib/netstandard2.0/_._": b""} if files is None else files)}, compression=compression)
 
 
 PDB_ID = UUID("0d5b6d3f-2f0a-4a3e-9a51-2b1e7f3c8d90")

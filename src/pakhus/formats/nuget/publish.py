@@ -6,7 +6,8 @@ Source: NuGet's documentation, "Push and delete"; `PackagePublish/2.0.0` and `Sy
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
 from dataclasses import replace
 
 from pakhus.domain.content import Attributes, Coordinates, Facts, Query
@@ -19,6 +20,7 @@ from pakhus.kit.wire import FormFile, read_form
 
 NUPKG = "application/octet-stream"
 NUSPEC = "application/xml"
+_BOUNDARY = re.compile(r'boundary="?([^";]+)', re.IGNORECASE)
 NO_PACKAGE = "the body must be a form with one package file"
 
 
@@ -45,13 +47,27 @@ async def upload(form: Form, hosted: Hosted) -> None:
 
 
 async def _received(call: Call, hosted: Hosted) -> Draft:
-    form = await read_form(
-        call.body, call.headers.get("content-type", ""), hosted.draft, file_fields=lambda name, kind: True
-    )
+    kind = call.headers.get("content-type", "")
+    form = await read_form(mended(call.body, kind), kind, hosted.draft, file_fields=lambda name, kind: True)
     if len(form.files) != 1:
         await _cancel(form.files)
         raise Invalid(f"{NO_PACKAGE}, it has {len(form.files)}")
     return form.files[0].draft
+
+
+async def mended(chunks: AsyncIterable[bytes], content_type: str) -> AsyncIterator[bytes]:
+    """The form with a proper line end before its last boundary: nuget.exe under mono sends a bare line feed there."""
+    boundary = _BOUNDARY.search(content_type)
+    closing = b"\n--" + (boundary[1] if boundary else "").encode("utf-8", "replace") + b"--"
+    held = len(closing) + 8
+    tail = b""
+    async for chunk in chunks:
+        tail += chunk
+        if len(tail) > held:
+            yield tail[:-held]
+            tail = tail[-held:]
+    head, found, rest = tail.rpartition(closing)
+    yield head + b"\r" + found + rest if found and not head.endswith(b"\r") else tail
 
 
 async def _cancel(files: Iterable[FormFile]) -> None:
