@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,12 @@ def configured(folder: Path, url: str, *, user: tuple[str, str] | None = ADMIN) 
 def mono_configured(home: Path, **urls: str) -> Path:
     """The configuration of mono's nuget: it looks for the credentials of a source by its URL."""
     return _written(home / ".config" / "NuGet" / "NuGet.Config", urls, ADMIN)
+
+
+def mono_list(nuget: Program, home: Path, *args: str) -> Result:
+    """`nuget list` in a terminal: without one it believes in lines of no width and prints empty ones for ever."""
+    typed = f"stty cols 160; exec {shlex.join((*nuget.command, 'list', *args))}"
+    return replace(nuget, command=("script", "-qec", typed, "/dev/null")).run(home=home, timeout=60)
 
 
 def _written(file: Path, urls: Mapping[str, str], user: tuple[str, str] | None) -> Path:

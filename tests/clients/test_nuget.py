@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.dotnet import configured, mono_configured, project, push, restore, restored
+from tests.clients.dotnet import configured, mono_configured, mono_list, project, push, restore, restored
 from tests.clients.programs import Program, Result
 from tests.clients.topology import SHAPES, Topology
 from tests.samples.nuget_packages import nupkg
@@ -140,8 +140,8 @@ def test_what_is_there_is_skipped_when_told_so(dotnet: Program, shapes: Topology
 
 
 def test_without_credentials_nothing_is_restored(dotnet: Program, shapes: Topology, tmp_path: Path) -> None:
-    configured(tmp_path, shapes.url("hosted", "index.json"))
-    push(dotnet, tmp_path, written(tmp_path, "Secret.Lib", "1.0.0")).ok()
+    configured(tmp_path / "publisher", shapes.url("hosted", "index.json"))
+    push(dotnet, tmp_path / "publisher", written(tmp_path, "Secret.Lib", "1.0.0")).ok()
     configured(tmp_path / "app", shapes.url("hosted", "index.json"), user=None)
     project(tmp_path / "app", ("Secret.Lib", "1.0.0"))
 
@@ -185,8 +185,8 @@ def test_what_nuget_pushes_nuget_lists_and_installs(
     for package in (dependency, written(tmp_path, id, "1.0.0", more), written(tmp_path, id, "1.1.0-rc", more)):
         run("push", package.name, "any", "-Source", source).ok()
 
-    listed = run("list", id, "-Source", url).ok()
-    every = run("list", id, "-Source", url, "-AllVersions", "-Prerelease").ok()
+    listed = mono_list(nuget, home, id, "-Source", url).ok()
+    every = mono_list(nuget, home, id, "-Source", url, "-AllVersions", "-Prerelease").ok()
     run("install", id, "-Source", url, "-OutputDirectory", "out").ok()
 
     assert f"{id} 1.0.0" in listed.stdout and "1.1.0-rc" not in listed.stdout
