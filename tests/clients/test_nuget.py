@@ -191,4 +191,4 @@ def test_what_nuget_pushes_nuget_lists_and_installs(
 
     assert f"{id} 1.0.0" in listed.stdout and "1.1.0-rc" not in listed.stdout
     assert f"{id} 1.1.0-rc" in every.stdout and f"{id} 1.0.0" in every.stdout
-    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == [f"{id}.1.0.0", f"{id}.Below.0.5"]
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == [f"{id}.1.0.0", f"{id}.Below.0.5.0"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,10 +55,8 @@ def test_what_is_no_filter_is_refused(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_no_filter_makes_the_parser_fail_otherwise(text: str) -> None:
-    try:
+    with suppress(Invalid):
         Filter(text).matches(ROW)
-    except Invalid:
-        pass
 
 
 def test_quotes_in_literals_are_doubled() -> None:
