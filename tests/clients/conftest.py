@@ -104,3 +104,4 @@ pip, uv, twine, poetry, build = (client_fixture(name) for name in ("pip", "uv", 
 mvn = client_fixture("mvn")
 cargo = client_fixture("cargo")
 helm, gpg = client_fixture("helm"), client_fixture("gpg")
+dotnet, nuget = client_fixture("dotnet"), client_fixture("nuget")

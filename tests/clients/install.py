@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -176,6 +177,54 @@ def go_tool(name: str, package: str) -> Path:
         shutil.rmtree(work)
 
     return kept(name, package, fill) / "bin" / program
+
+
+APT_ROOT = (
+    "etc/apt/apt.conf.d",
+    "etc/apt/preferences.d",
+    "var/lib/apt/lists/partial",
+    "var/cache/apt/archives/partial",
+)
+
+
+def older_library(name: str) -> Path:
+    """The directory of a library of another Debian: fetched with an apt of its own, unpacked, never installed."""
+    pin = PINS["older"][name]
+
+    def fill(place: Path) -> None:
+        root = place / "apt"
+        for folder in (*APT_ROOT, "var/lib/dpkg"):
+            (root / folder).mkdir(parents=True)
+        (root / "var/lib/dpkg/status").touch()
+        key = "signed-by=/usr/share/keyrings/debian-archive-keyring.gpg"
+        (root / "etc/apt/sources.list").write_text(f"deb [{key}] {debian_mirror()} {pin['suite']} main\n")
+        own = ("Dir", root), ("Dir::State::status", root / "var/lib/dpkg/status"), ("APT::Sandbox::User", "root")
+        options = [f"-o{option}={value}" for option, value in (*own, ("Acquire::Check-Valid-Until", "false"))]
+        call("apt-get", *options, "update", "-qq")
+        call("sh", "-c", f'cd "$0" && apt-get "$@" download {pin["package"]}', place, *options)
+        for package in place.glob("*.deb"):
+            call("dpkg", "-x", package, place)
+
+    libraries = sorted(kept(name, pin, fill).glob("usr/lib/*/*.so*"))
+    if not libraries:
+        raise NotInstalled(f"{pin['package']} brought no library")
+    return libraries[0].parent
+
+
+def debian_mirror() -> str:
+    """Where this machine takes Debian from."""
+    sources = Path("/etc/apt")
+    for file in (
+        *sources.glob("sources.list.d/*.sources"),
+        *sources.glob("sources.list.d/*.list"),
+        sources / "sources.list",
+    ):
+        found = re.search(
+            r"^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(\S+)", file.read_text() if file.exists() else "", re.M
+        )
+        if found:
+            return found[1]
+    raise NotInstalled("this machine has no sources of Debian packages")
 
 
 def places() -> dict[str, Callable[[], Path]]:

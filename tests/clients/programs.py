@@ -143,4 +143,23 @@ def program(name: str, scratch: Path) -> Program:
         return Program(name, (str(place),), scratch, {"PATH": path, "CARGO_TERM_COLOR": "never"})
     if module := MODULES.get(name):
         return Program(name, (str(place), "-m", module), scratch)
+    if name == "dotnet":
+        return Program(name, (str(place / "dotnet"),), scratch, dotnet_environment(place))
     return Program(name, (str(place),), scratch)
+
+
+def dotnet_environment(place: Path) -> dict[str, str]:
+    """The SDK is older than the machine's OpenSSL and ICU: it gets its own, and does without."""
+    try:
+        libraries = install.older_library("libssl")
+    except install.NotInstalled as missing:
+        pytest.skip(f"dotnet cannot run: {missing}")
+    return {
+        "DOTNET_ROOT": str(place),
+        "LD_LIBRARY_PATH": str(libraries),
+        "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1",
+        "DOTNET_CLI_TELEMETRY_OPTOUT": "1",
+        "DOTNET_NOLOGO": "1",
+        "DOTNET_SKIP_FIRST_TIME_EXPERIENCE": "1",
+        "MSBUILDDISABLENODEREUSE": "1",
+    }

@@ -254,6 +254,10 @@ class UpstreamHandle:
         self._source = source
         self._want = want
 
+    @property
+    def url(self) -> str:
+        return self._want.remote.url
+
     async def model(self, document: Document[Any], **params: str) -> Any:
         want = self._want
         path = want.format.canonical(expand(document.path, **params))

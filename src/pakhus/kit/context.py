@@ -182,6 +182,11 @@ class View(Protocol):
 class Upstream(Protocol):
     """What `origin` may ask of the upstream of its proxy."""
 
+    @property
+    def url(self) -> str:
+        """The remote URL as it was configured: some protocols are given the URL of a document, not of a folder."""
+        ...
+
     async def model(self, document: Document[Model], **params: str) -> Model:
         """The parsed document, read through the cache. Raises `NotFound` when upstream has none."""
         ...
