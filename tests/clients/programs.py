@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -110,13 +111,18 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def path_of(name: str) -> Path:
-    """Where a client is. A missing one fails in CI; elsewhere the test is skipped, with the reason."""
+    """Where a client is."""
     try:
         return install.places()[name]()
     except install.NotInstalled as missing:
-        if os.environ.get("CI"):
-            pytest.fail(f"{name} could not be installed: {missing}")
-        pytest.skip(f"{name} is not there: {missing}")
+        missed(f"{name} is not there: {missing}")
+
+
+def missed(reason: str) -> NoReturn:
+    """What the test needs is not here: a failure in CI, elsewhere the test is skipped."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 SCRIPTS = {
@@ -153,7 +159,7 @@ def dotnet_environment(place: Path) -> dict[str, str]:
     try:
         libraries = install.older_library("libssl")
     except install.NotInstalled as missing:
-        pytest.skip(f"dotnet cannot run: {missing}")
+        missed(f"dotnet cannot run: {missing}")
     return {
         "DOTNET_ROOT": str(place),
         "LD_LIBRARY_PATH": str(libraries),
