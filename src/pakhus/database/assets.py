@@ -72,6 +72,15 @@ def by_path(tx: Transaction, repository_id: int, repository: str, path: str) -> 
     return None if row is None else from_row(row, repository)
 
 
+def by_paths(tx: Transaction, repository_id: int, repository: str, paths: Sequence[str]) -> dict[str, Asset]:
+    """Those of some paths that there are, by path."""
+    found: dict[str, Asset] = {}
+    for start in range(0, len(paths), 500):
+        statement = _SELECT.where(asset.c.repository_id == repository_id, asset.c.path.in_(paths[start : start + 500]))
+        found |= {row.path: from_row(row, repository) for row in tx.rows(statement)}
+    return found
+
+
 def by_id(tx: Transaction, repository_id: int, repository: str, asset_id: int) -> Asset | None:
     row = tx.one(_SELECT.where(asset.c.repository_id == repository_id, asset.c.id == asset_id))
     return None if row is None else from_row(row, repository)

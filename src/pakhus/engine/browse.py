@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pakhus.database import assets
@@ -47,16 +47,25 @@ class Browser:
                 names.setdefault(name, source)
         ordered = sorted(names)
         shown = ordered[:PAGE]
-        entries = [await self._entry(names[name], prefix, name) for name in shown]
+        files = await self._files(names, prefix, shown)
+        entries = [Entry(name, files.get(name)) for name in shown]
         permitted = [
             entry for entry in entries if entry.asset is None or self._visible(names[entry.name], visit, entry.asset)
         ]
         return Folder(permitted, shown[-1] if len(ordered) > PAGE else None)
 
-    async def _entry(self, source: Repository, prefix: str, name: str) -> Entry:
-        if name.endswith("/"):
-            return Entry(name)
-        return Entry(name, await self._database.read(assets.by_path, source.id, source.name, prefix + name))
+    async def _files(self, names: Mapping[str, Repository], prefix: str, shown: Sequence[str]) -> dict[str, Asset]:
+        """The assets behind names that are no folders: one query for each repository that they come from."""
+        wanted: dict[int, list[str]] = {}
+        for name in shown:
+            if not name.endswith("/"):
+                wanted.setdefault(names[name].id, []).append(prefix + name)
+        found: dict[str, Asset] = {}
+        for source in {each.id: each for each in names.values()}.values():
+            if paths := wanted.get(source.id):
+                assets_found = await self._database.read(assets.by_paths, source.id, source.name, paths)
+                found |= {path[len(prefix) :]: asset for path, asset in assets_found.items()}
+        return found
 
     def _visible(self, source: Repository, visit: Visit, asset: Asset) -> bool:
         return may(visit.actor, Permission.BROWSE, source, asset.path).allowed
