@@ -190,3 +190,15 @@ async def test_a_token_in_the_clients_own_header_is_enough(server: Serving) -> N
 
     assert wrong.status_code == 401
     assert answer.status_code == 201, answer.text
+
+
+async def test_the_rest_upload_reads_everything_from_the_file(server: Serving) -> None:
+    answer = await server.http.post(
+        f"{server.url}/service/rest/v1/components?repository=hosted",
+        files={"nuget.asset": ("any.nupkg", nupkg("By.Rest", "1.0"))},
+    )
+    assert answer.status_code == 204, answer.text
+
+    listed = await server.http.get(f"{server.url}/service/rest/v1/search?repository=hosted&nuget.id=By.Rest")
+
+    assert [(each["name"], each["version"]) for each in listed.json()["items"]] == [("by.rest", "1.0.0")]

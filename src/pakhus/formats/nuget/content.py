@@ -14,7 +14,7 @@ from pakhus.formats.nuget import atom, package
 from pakhus.formats.nuget.names import CONTENT, coordinates, key
 from pakhus.formats.nuget.registration import REGISTRATION, SEMVER2
 from pakhus.formats.nuget.upstream import CONTENT_TYPES, below, is_v2, members
-from pakhus.kit.context import Content, Context, Headers, Upstream
+from pakhus.kit.context import Context, Upstream
 from pakhus.kit.format import Document, File
 from pakhus.kit.versions import nuget_key
 from pakhus.kit.wire import dump_json, parse_json
@@ -77,9 +77,6 @@ class PackageFile(File):
 
     def content_type(self, ctx: Context) -> str:
         return "application/octet-stream"
-
-    def headers(self, ctx: Context, content: Content) -> Headers:
-        return {"content-disposition": f'attachment; filename="{ctx.path.rpartition("/")[2]}"'}
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         """Where the flat container has it; else where the package's registration says."""
