@@ -51,6 +51,9 @@ _SELECT = (
 )
 _BY_PATH = _SELECT.where(asset.c.repository_id == bindparam("repository"), asset.c.path == bindparam("path"))
 
+# Statements are built once: building one for every call costs as much as running it.
+_INSERT = insert(asset).returning(asset.c.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -168,12 +171,8 @@ def put(
 
 
 def _insert(tx: Transaction, repository_id: int, path: str, values: Mapping[str, Any]) -> int:
-    result = tx.execute(
-        insert(asset)
-        .values(repository_id=repository_id, path=path, created=tx.now, downloads=0, **values)
-        .returning(asset.c.id)
-    )
-    return int(result.scalar_one())
+    row = {"repository_id": repository_id, "path": path, "created": tx.now, "downloads": 0, "last_downloaded": None}
+    return int(tx.execute(_INSERT, {**row, **values}).scalar_one())
 
 
 def _kept(kept: Kept | None) -> dict[str, Any]:

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from pakhus.database.assets import BLOB_COLUMNS, blob_from_row
 from pakhus.database.tables import asset, blob
 from pakhus.database.transaction import Transaction
 from pakhus.domain.content import Blob, Digests
+
+_SAME = select(*BLOB_COLUMNS).where(blob.c.blob_store == bindparam("store"), blob.c.sha256 == bindparam("digest"))
+_TOUCH = update(blob).where(blob.c.id == bindparam("blob")).values(touched=bindparam("touched"))
+_INSERT = insert(blob).returning(*BLOB_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,13 @@ class NewBlob:
 
 def same(tx: Transaction, blob_store: str, sha256: str) -> Blob | None:
     """The blob of the store that has these bytes."""
-    row = tx.one(select(*BLOB_COLUMNS).where(blob.c.blob_store == blob_store, blob.c.sha256 == sha256))
+    row = tx.execute(_SAME, {"store": blob_store, "digest": sha256}).first()
     return None if row is None else blob_from_row(row)
 
 
 def touch(tx: Transaction, blob_id: int) -> bool:
     """Keep the sweep away from a blob that is about to be used; false when it is gone."""
-    return tx.execute(update(blob).where(blob.c.id == blob_id).values(touched=tx.now)).rowcount > 0
+    return tx.execute(_TOUCH, {"blob": blob_id, "touched": tx.now}).rowcount > 0
 
 
 def keep(tx: Transaction, new: NewBlob) -> Blob:
@@ -40,19 +44,8 @@ def keep(tx: Transaction, new: NewBlob) -> Blob:
     if (known := same(tx, new.blob_store, new.digests.sha256)) is not None:
         touch(tx, known.id)
         return known
-    row = tx.execute(
-        insert(blob)
-        .values(
-            blob_store=new.blob_store,
-            key=new.key,
-            size=new.size,
-            created=tx.now,
-            touched=tx.now,
-            **new.digests.as_mapping(),
-        )
-        .returning(*BLOB_COLUMNS)
-    ).one()
-    return blob_from_row(row)
+    row = {"blob_store": new.blob_store, "key": new.key, "size": new.size, "created": tx.now, "touched": tx.now}
+    return blob_from_row(tx.execute(_INSERT, {**row, **new.digests.as_mapping()}).one())
 
 
 def release_unused(tx: Transaction, blob_store: str, *, before: datetime, limit: int = 500) -> list[Blob]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, String, cast, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Row, Select, String, bindparam, cast, delete, exists, func, insert, or_, select, update
 
 from pakhus.database import assets
 from pakhus.database.tables import asset, component
@@ -16,6 +16,14 @@ from pakhus.database.transaction import Transaction
 from pakhus.domain.content import Attributes, Component, Coordinates, Query
 
 _TOKEN = re.compile(r"(\d+)|([^\d.\-_+~]+)")
+
+_INSERT = insert(component).returning(component.c.id)
+_KNOWN = select(component.c.id, component.c.attributes).where(
+    component.c.repository_id == bindparam("repository"),
+    component.c.namespace == bindparam("namespace"),
+    component.c.name == bindparam("name"),
+    component.c.version == bindparam("version"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,13 @@ def order_of(version: str) -> str:
 
 def put(tx: Transaction, repository_id: int, coordinates: Coordinates, facts: Attributes, version: Version) -> int:
     """Insert the component, or merge `facts` over what is known of it. Its identity."""
-    known = tx.one(_where(select(component.c.id, component.c.attributes), repository_id, coordinates))
+    sought = {
+        "repository": repository_id,
+        "namespace": coordinates.namespace,
+        "name": coordinates.name,
+        "version": coordinates.version,
+    }
+    known = tx.execute(_KNOWN, sought).first()
     if known is None:
         return _insert(tx, repository_id, coordinates, facts, version)
     values: dict[str, Any] = {"updated": tx.now}
@@ -168,23 +182,19 @@ def escape_like(text: str) -> str:
 
 
 def _insert(tx: Transaction, repository_id: int, coordinates: Coordinates, facts: Attributes, version: Version) -> int:
-    result = tx.execute(
-        insert(component)
-        .values(
-            repository_id=repository_id,
-            namespace=coordinates.namespace,
-            name=coordinates.name,
-            version=coordinates.version,
-            version_order=order_of(coordinates.version),
-            prerelease=version.prerelease,
-            attributes=dict(facts),
-            published=version.published,
-            created=tx.now,
-            updated=tx.now,
-        )
-        .returning(component.c.id)
-    )
-    return int(result.scalar_one())
+    row = {
+        "repository_id": repository_id,
+        "namespace": coordinates.namespace,
+        "name": coordinates.name,
+        "version": coordinates.version,
+        "version_order": order_of(coordinates.version),
+        "prerelease": version.prerelease,
+        "attributes": dict(facts),
+        "published": version.published,
+        "created": tx.now,
+        "updated": tx.now,
+    }
+    return int(tx.execute(_INSERT, row).scalar_one())
 
 
 def _where(statement: Select[Any], repository_id: int, coordinates: Coordinates) -> Select[Any]:

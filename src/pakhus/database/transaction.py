@@ -43,6 +43,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA mmap_size=268435456",
 )
 
+_EVENT = tables.event.insert()
+
 
 @dataclass(slots=True)
 class Transaction:
@@ -77,7 +79,7 @@ class Transaction:
     def record(self, kind: str, repository: str = "", **details: Any) -> None:
         """Write an event with the change that it tells of."""
         self.connection.execute(
-            tables.event.insert(),
+            _EVENT,
             {"kind": kind, "repository": repository, "details": details, "created": self.now},
         )
         self.recorded += 1
