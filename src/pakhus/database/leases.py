@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from pakhus.database.tables import lease
 from pakhus.database.transaction import Transaction
+
+_MINE = (
+    update(lease)
+    .where(
+        lease.c.name == bindparam("lease"),
+        or_(lease.c.owner == bindparam("taker"), lease.c.expires < bindparam("now", type_=lease.c.expires.type)),
+    )
+    .values(owner=bindparam("taker"), expires=bindparam("until"))
+)
+_HELD = select(lease.c.owner).where(lease.c.name == bindparam("lease"))
+_TAKE = insert(lease)
+_RELEASE = delete(lease).where(lease.c.name == bindparam("lease"), lease.c.owner == bindparam("taker"))
 
 
 def take(tx: Transaction, name: str, owner: str, seconds: float) -> bool:
     """Take or renew the lease; false while somebody else holds it."""
     tx.quiet = True
-    expires = tx.now + timedelta(seconds=seconds)
-    mine = update(lease).where(lease.c.name == name, or_(lease.c.owner == owner, lease.c.expires < tx.now))
-    if tx.execute(mine.values(owner=owner, expires=expires)).rowcount:
+    until = tx.now + timedelta(seconds=seconds)
+    if tx.execute(_MINE, {"lease": name, "taker": owner, "now": tx.now, "until": until}).rowcount:
         return True
-    if tx.one(select(lease.c.owner).where(lease.c.name == name)) is not None:
+    if tx.execute(_HELD, {"lease": name}).first() is not None:
         return False
-    tx.execute(insert(lease).values(name=name, owner=owner, expires=expires))
+    tx.execute(_TAKE, {"name": name, "owner": owner, "expires": until})
     return True
 
 
 def release(tx: Transaction, name: str, owner: str) -> None:
     tx.quiet = True
-    tx.execute(delete(lease).where(lease.c.name == name, lease.c.owner == owner))
-
-
-def held(tx: Transaction, name: str) -> bool:
-    return tx.one(select(lease.c.owner).where(lease.c.name == name, lease.c.expires >= tx.now)) is not None
+    tx.execute(_RELEASE, {"lease": name, "taker": owner})
