@@ -232,7 +232,7 @@ def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clo
 
     def replayed(ticket: Ticket, status: int, sent: int, request_id: str, client: str) -> None:
         lines.add(ticket.log, request_id, status, sent, client)
-        metrics.observe("GET", status, "repository", ticket.format, 0.0, sent)
+        metrics.replayed(status, ticket.format, sent)
 
     express.replayed = replayed
     return express

@@ -70,11 +70,6 @@ def proves(request: pytest.FixtureRequest) -> Callable[[str, str, str], None]:
     return note
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(matrix.Collector(), "pakhus-matrix")
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A failure shows what the servers said."""

@@ -56,6 +56,7 @@ class Metrics:
         self._sent = Counter("pakhus_http_sent_bytes", "Bytes of bodies sent.", ("kind", "format"), registry=registry)
         about = Gauge("pakhus_info", "The running version.", ("version",), registry=registry)
         about.labels(__version__).set(1)
+        self._replays: dict[tuple[int, str], list[int]] = {}
         ProcessCollector(registry=registry)
         registry.register(self._holding)
 
@@ -67,8 +68,21 @@ class Metrics:
         self._seconds.labels(method, kind).observe(seconds)
         self._sent.labels(kind, format).inc(sent)
 
+    def replayed(self, status: int, format: str, sent: int) -> None:
+        """One GET that was answered again as before: gathered here, since counting costs more than answering."""
+        tally = self._replays.setdefault((status, format), [0, 0])
+        tally[0] += 1
+        tally[1] += sent
+
+    def _gather(self) -> None:
+        replays, self._replays = self._replays, {}
+        for (status, format), (number, sent) in replays.items():
+            self._requests.labels("GET", f"{status // 100}xx", "repository", format).inc(number)
+            self._sent.labels("repository", format).inc(sent)
+
     async def exposed(self) -> bytes:
         """All figures in the text format (version 0.0.4)."""
+        self._gather()
         async with self._counting:
             now = self._services.now()
             if self._counted is None or now - self._counted >= KEPT:

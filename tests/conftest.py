@@ -1,0 +1,12 @@
+"""What is set up before any test is collected, and in the process that hands the tests out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients import matrix
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(matrix.Collector(), "pakhus-matrix")
