@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import AsyncIterator
+
 import httpx2
 import pytest
 from tests.contract.conftest import ABSENT, DONE, SHAPES, Shapes
@@ -9,6 +12,8 @@ from tests.contract.conftest import ABSENT, DONE, SHAPES, Shapes
 from pakhus.database import assets
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LARGE = 100 << 20
 
 
 def first_file(shapes: Shapes) -> tuple[str, bytes]:
@@ -211,3 +216,36 @@ async def test_once_means_once(shapes: Shapes) -> None:
     assert any(400 <= answer.status_code < 500 for answer in answers)
     for path, body in shapes.sample.first.files.items():
         assert (await shapes.get("once", path)).content == body
+
+
+async def test_a_large_file_goes_up_and_down_in_little_memory(shapes: Shapes) -> None:
+    if shapes.sample.big is None:  # a format whose client cannot be made to send one
+        return
+    release = shapes.sample.big(LARGE)
+    (path, body), *_ = release.files.items()
+    tracemalloc.start()
+    try:
+        for request in release.publish:
+            url = shapes.url("hosted", request.path)
+            sent = await shapes.near.http.request(
+                request.method, url, content=_slices(request.body), headers={**request.headers, **_length(request.body)}
+            )
+            assert sent.status_code in DONE, sent.text
+        received = 0
+        async with shapes.near.http.stream("GET", shapes.url("hosted", path)) as answer:
+            async for chunk in answer.aiter_raw(1 << 16):
+                received += len(chunk)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert received == len(body)
+    assert peak < 32 << 20
+
+
+async def _slices(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 1 << 16):
+        yield body[start : start + (1 << 16)]
+
+
+def _length(body: bytes) -> dict[str, str]:
+    return {"Content-Length": str(len(body))}
