@@ -28,6 +28,7 @@ from pakhus.engine.outbox import Outbox
 from pakhus.engine.sidecars import Sidecars
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
+from pakhus.engine.unreferenced import Unreferenced
 from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
@@ -196,7 +197,7 @@ def create(
         stores=stores,
         engine=engine,
         downloads=Downloads(database, clock.now),
-        sweep=Sweep(database, stores),
+        sweep=Sweep(database, stores, Unreferenced(database, catalog, clock.now)),
         accounts=accounts,
         passwords=passwords,
         repositories=repositories,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, exists, insert, select, update
 
 from pakhus.database.tables import asset, blob, component, reference
 from pakhus.database.transaction import Transaction
@@ -205,10 +205,34 @@ def referenced(tx: Transaction, repository_id: int, paths: Iterable[str]) -> set
     return {row.path for row in tx.rows(statement)}
 
 
-def present(tx: Transaction, repository_id: int, paths: Sequence[str]) -> set[str]:
-    """Which of these paths exist."""
+def present(tx: Transaction, repository_id: int, paths: Sequence[str], *, held: bool = False) -> set[str]:
+    """Which of these paths exist; when they are `held`, they do until the transaction ends."""
     statement = select(asset.c.path).where(asset.c.repository_id == repository_id, asset.c.path.in_(paths))
-    return {row.path for row in tx.rows(statement)}
+    return {row.path for row in tx.rows(statement.with_for_update(read=True) if held else statement)}
+
+
+def unreferenced(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Asset]:
+    """Assets that no other refers to, in the order of their identity."""
+    statement = _SELECT.where(asset.c.repository_id == repository_id, asset.c.id > after, ~_is_referenced())
+    return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.id).limit(limit))]
+
+
+def lock_unreferenced(tx: Transaction, repository_id: int, ids: Sequence[int], *, before: datetime) -> set[int]:
+    """Which of these assets nothing refers to, and nobody has held since `before`: it stays so until the end.
+
+    The lock is taken first and the question asked then, since a deposit that refers to one of them may be under way.
+    """
+    tx.rows(select(asset.c.id).where(asset.c.id.in_(ids)).order_by(asset.c.id).with_for_update())
+    statement = (
+        select(asset.c.id)
+        .join(blob, blob.c.id == asset.c.blob_id)
+        .where(asset.c.id.in_(ids), asset.c.updated < before, blob.c.touched < before, ~_is_referenced())
+    )
+    return {row.id for row in tx.rows(statement)}
+
+
+def _is_referenced() -> ColumnElement[bool]:
+    return exists().where(reference.c.repository_id == asset.c.repository_id, reference.c.path == asset.c.path)
 
 
 def downloaded(tx: Transaction, counts: Mapping[int, tuple[int, datetime]]) -> None:

@@ -265,3 +265,29 @@ token = Table(
     Column("last_used", Moment),
     UniqueConstraint("user_id", "source", "name"),
 )
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", Word, primary_key=True),
+    _repository(),
+    Column("path", Word, nullable=False),
+    Column("blob_store", Word, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("closing", Boolean, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    Index(None, "updated"),
+)
+
+upload_part = Table(
+    "upload_part",
+    metadata,
+    Column("upload_id", Word, ForeignKey("upload.id", ondelete="CASCADE"), primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("blob_store", Word, nullable=False),
+    Column("key", Word, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digests", Document, nullable=False),
+    UniqueConstraint("blob_store", "key"),
+)

@@ -10,9 +10,13 @@ from typing import ClassVar
 
 
 class PakhusError(Exception):
-    """A refusal or a failure that the caller is told about."""
+    """A refusal or a failure that the caller is told about.
+
+    `path` is what it is about, inside the repository, where that is known.
+    """
 
     status: ClassVar[int] = 500
+    path: str = ""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
@@ -37,6 +41,16 @@ class ComponentNotFound(NotFound):
 
 class NoSuchUpload(NotFound):
     pass
+
+
+class UploadOutOfOrder(PakhusError):
+    """A chunk of an upload does not begin where the last one ended, which is at `size` bytes."""
+
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the upload has {size} bytes so far, and goes on from there")
+        self.size = size
 
 
 class Invalid(PakhusError):
@@ -84,6 +98,10 @@ class Denied(PakhusError):
 
 class Forbidden(Denied):
     pass
+
+
+class OutOfScope(Forbidden):
+    """The user may, but the token that came with the request was made for something else."""
 
 
 class QuotaExceeded(Denied):

@@ -15,12 +15,11 @@ from pakhus.database import assets, components, revisions
 from pakhus.database.components import Version
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
-from pakhus.domain.content import Asset, Coordinates
+from pakhus.domain.content import Asset, Blob, Coordinates
 from pakhus.domain.errors import (
     AssetNotFound,
     BadPath,
     ComponentNotFound,
-    Forbidden,
     MissingReference,
     Offline,
     PolicyViolation,
@@ -28,9 +27,9 @@ from pakhus.domain.errors import (
 )
 from pakhus.domain.policies import delete_refusal, write_refusal
 from pakhus.domain.repository import Repository
-from pakhus.domain.security import Actor, Permission, may
+from pakhus.domain.security import Actor, Permission, may, refusal
 from pakhus.engine import content_types, outdating
-from pakhus.engine.keeping import BlobVanished, Safe, make_safe
+from pakhus.engine.keeping import BlobVanished, Safe, Shared, make_safe
 from pakhus.engine.stores import Stores
 from pakhus.kit import context as kit
 from pakhus.kit.context import Annotation, Change, Deposit, Removal
@@ -53,7 +52,7 @@ class _Ready:
     """A deposit whose bytes are safe."""
 
     deposit: Deposit
-    safe: Safe
+    safe: Safe | Shared
 
 
 class Depositor:
@@ -89,7 +88,10 @@ class Depositor:
                 await _check(place, deposit, draft)
             await self._database.glance(_precheck, place, changes)
             store = self._stores.get(place.repository.blob_store)
-            ready = [_Ready(deposit, await make_safe(self._database, store, draft)) for deposit, draft in drafts]
+            ready = [
+                _Ready(deposit, Shared(draft) if isinstance(draft, Blob) else await make_safe(self._database, store, draft))
+                for deposit, draft in drafts
+            ]
             try:
                 await self._database.write(_apply, place, changes, ready)
             except BlobVanished:
@@ -101,32 +103,43 @@ class Depositor:
 
     async def _drafts(
         self, repository: Repository, changes: Sequence[Change], stack: AsyncExitStack
-    ) -> list[tuple[Deposit, Draft]]:
-        """The draft of each deposit; all are cancelled in the end, which spares those that were committed."""
-        found: list[tuple[Deposit, Draft]] = []
+    ) -> list[tuple[Deposit, Draft | Blob]]:
+        """The draft of each deposit, or the blob that it shares.
+
+        All drafts are cancelled in the end, which spares those that were committed.
+        """
+        found: list[tuple[Deposit, Draft | Blob]] = []
         for change in changes:
-            if isinstance(change, Deposit) and not isinstance(change.body, bytes):
+            if isinstance(change, Deposit) and not isinstance(change.body, bytes | Asset):
                 stack.push_async_callback(cast(Draft, change.body).cancel)
         for change in changes:
-            if not isinstance(change, Deposit):
-                continue
-            if isinstance(change.body, bytes):
-                draft = await self.receive(repository, _once(change.body))
-                stack.push_async_callback(draft.cancel)
-            else:
-                draft = cast(Draft, change.body)
-            found.append((change, draft))
+            if isinstance(change, Deposit):
+                found.append((change, await self._body(repository, change.body, stack)))
         return found
+
+    async def _body(self, repository: Repository, body: kit.Draft | bytes | Asset, stack: AsyncExitStack) -> Draft | Blob:
+        if isinstance(body, Asset):
+            if body.blob.blob_store == repository.blob_store:
+                return body.blob
+            reader = await self._stores.get(body.blob.blob_store).open(body.blob.key)
+            stack.callback(reader.close)
+            draft = await self.receive(repository, reader.chunks())
+        elif isinstance(body, bytes):
+            draft = await self.receive(repository, _once(body))
+        else:
+            return cast(Draft, body)
+        stack.push_async_callback(draft.cancel)
+        return draft
 
 
 async def _once(body: bytes) -> Any:
     yield body
 
 
-async def _check(place: Place, deposit: Deposit, draft: kit.Draft) -> None:
+async def _check(place: Place, deposit: Deposit, draft: kit.Draft | Blob) -> None:
     if problem := flaw(deposit.path):
         raise BadPath(f"{problem}: {deposit.path[:200]}")
-    if place.repository.strict_content_type:
+    if place.repository.strict_content_type and not isinstance(draft, Blob):
         await asyncio.to_thread(_check_type, deposit.path, draft)
 
 
@@ -165,7 +178,7 @@ def _apply(tx: Transaction, place: Place, changes: Sequence[Change], ready: Sequ
         outdating.record(tx, place.repository, outdated)
 
 
-def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[Coordinates]:
+def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe | Shared) -> set[Coordinates]:
     repository, coordinates = place.repository, deposit.coordinates
     known = assets.by_path(tx, repository.id, repository.name, deposit.path)
     _admit(place, deposit, known)
@@ -202,7 +215,7 @@ def _check_references(tx: Transaction, place: Place, deposit: Deposit, depositin
     wanted = [path for path in deposit.references if path not in depositing]
     if not wanted:
         return
-    missing = set(wanted) - assets.present(tx, place.repository.id, wanted)
+    missing = set(wanted) - assets.present(tx, place.repository.id, wanted, held=True)
     if missing:
         raise MissingReference(f"{deposit.path} refers to what is not here: {', '.join(sorted(missing))}")
 
@@ -258,4 +271,4 @@ def require(place: Place, action: Permission, path: str) -> None:
     """Raise `Forbidden` unless the actor may."""
     decision = may(place.actor, action, place.repository, path)
     if not decision.allowed:
-        raise Forbidden(decision.reason)
+        raise refusal(decision)

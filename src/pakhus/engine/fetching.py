@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import structlog
 
@@ -26,7 +27,7 @@ from pakhus.engine.keeping import BlobVanished, Safe, make_safe
 from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
 from pakhus.engine.stores import Stores
-from pakhus.engine.wants import REFUSALS, Want, request_headers, with_query
+from pakhus.engine.wants import REFUSALS, Want, plain_headers, request_headers, with_query
 from pakhus.kit.context import Context, Upstream
 from pakhus.kit.format import Document, File
 from pakhus.remote.client import Response, Upstreams
@@ -38,6 +39,7 @@ LEASE_SECONDS = 10.0
 """Renewed while a fill goes on, however long: short, since after a crash it is what the next client waits for."""
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
+MOST_PAGES = 10_000
 
 
 class Fetcher:
@@ -114,18 +116,44 @@ class Fetcher:
             return
         asks_itself = "?" in origin.location
         location = origin.location if asks_itself else with_query(want.route, want.ctx, origin.location)
-        headers = request_headers(want)
-        async with self._upstreams.request(want.remote, location, headers=headers) as response:
+        if await self._probed(fill, want, location):
+            return
+        if await self._answered(fill, want, origin, location, last=not origin.otherwise):
+            return
+        await self._answered(fill, want, origin, origin.otherwise, last=True)
+
+    async def _probed(self, fill: Fill, want: Want, location: str) -> bool:
+        """Ask by HEAD, where that is enough; true when the kept copy is confirmed."""
+        if want.kept is None or not isinstance(want.route, File) or not want.route.probed:
+            return False
+        async with self._upstreams.request(
+            want.remote, location, method="HEAD", headers=request_headers(want)
+        ) as response:
+            if response.status in REFUSALS or response.status >= 500:
+                raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
+            if response.status == 200 and not want.route.unchanged(want.ctx, response.headers, want.kept):
+                return False
+            if response.status not in (200, 304):
+                return False
+            await self._confirm(fill, want, response)
+            return True
+
+    async def _answered(self, fill: Fill, want: Want, origin: Origin, location: str, *, last: bool) -> bool:
+        """False when there is nothing at the location, and another one is still to be asked."""
+        async with self._upstreams.request(want.remote, location, headers=request_headers(want)) as response:
             if response.status == 304 and want.kept is not None:
                 await self._confirm(fill, want, response)
             elif response.status == 200:
                 await self._receive(fill, want, origin, response)
             elif response.status in REFUSALS or response.status >= 500:
                 raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
+            elif not last:
+                return False
             else:
                 self._negatives.remember(want.repository, want.key)
                 fill.answer(Missing())
                 fill.finish(None)
+        return True
 
     async def _confirm(self, fill: Fill, want: Want, response: Response) -> None:
         asset = want.kept
@@ -152,6 +180,7 @@ class Fetcher:
                 fill.answer(Found(Growing(draft, response.size), kind, kept.etag, moment(kept.last_modified)))
             await _pour(response, draft, want, origin)
             if isinstance(want.route, Document):
+                draft, kept = await self._with_following(want, want.route, response, draft, kept)
                 await self._understand(want, want.route, draft, kept.origin, kind)
             safe = await make_safe(self._database, store, draft)
             asset = await self._keep(want, origin, safe, kind, kept)
@@ -163,6 +192,32 @@ class Fetcher:
         await safe.done()
         self._negatives.forget(want.repository, want.key)
         fill.finish(asset)
+
+    async def _with_following(
+        self, want: Want, document: Document[Any], response: Response, draft: Draft, kept: Kept
+    ) -> tuple[Draft, Kept]:
+        """The first page and all that follow it, as one body; its validators would only speak for the first."""
+        page = await asyncio.to_thread(_whole, draft)
+        following = document.following(want.ctx, response.headers, page)
+        if following is None:
+            return draft, kept
+        pages, size = [page], len(page)
+        while following is not None:
+            location = urljoin(response.url, following)
+            async with self._upstreams.request(want.remote, location, headers=plain_headers(want)) as more:
+                if more.status != 200:
+                    raise UpstreamRefused(f"the upstream of {want.repository.name} answered {more.status}")
+                page = await _bounded(more, document.limit - size)
+                following = document.following(want.ctx, more.headers, page)
+            pages.append(page)
+            size += len(page)
+            if len(pages) > MOST_PAGES:
+                raise UpstreamRefused(f"{want.key} of the upstream has more than {MOST_PAGES} pages")
+        await draft.cancel()
+        joined = await self._stores.get(want.repository.blob_store).begin()
+        await joined.write(await asyncio.to_thread(document.joined, want.ctx, pages))
+        await joined.finish()
+        return joined, replace(kept, etag="", last_modified="")
 
     async def _understand(self, want: Want, document: Document[Any], draft: Draft, source: str, kind: str) -> None:
         """Raise for a document that cannot be read: it must not take the place of one that could."""
@@ -178,7 +233,8 @@ class Fetcher:
             coordinates = want.route.identify(want.ctx)
             facts = await asyncio.to_thread(_inspect, want, safe.draft)
         facts = replace(facts, published=facts.published or origin.published)
-        arguments = (want, safe, coordinates, facts, kind, kept)
+        others = await asyncio.to_thread(_aliases, want, safe)
+        arguments = (want, safe, coordinates, facts, kind, kept, others)
         try:
             return await self._database.write(_store, *arguments)
         except BlobVanished:
@@ -193,7 +249,7 @@ def _content_type(want: Want, response: Response) -> str:
 
 
 async def _pour(response: Response, draft: Draft, want: Want, origin: Origin) -> None:
-    limit = None if isinstance(want.route, File) else want.route.limit
+    limit = want.route.limit
     async for chunk in response.chunks():
         await draft.write(chunk)
         if limit is not None and draft.size > limit:
@@ -226,26 +282,64 @@ def _inspect(want: Want, draft: Draft) -> Facts:
         return NO_FACTS
 
 
+def _aliases(want: Want, safe: Safe) -> list[Want]:
+    """The same bytes under their other paths, where those have routes."""
+    if not isinstance(want.route, File):
+        return []
+    found = []
+    for path in want.route.aliases(want.ctx, safe.digests):
+        route, params = want.format.match("GET", path)
+        if isinstance(route, File):
+            found.append(replace(want, route=route, ctx=want.ctx.at(path, params), key=path))
+    return found
+
+
 def _store(
-    tx: Transaction, want: Want, safe: Safe, coordinates: Coordinates | None, facts: Facts, kind: str, kept: Kept
+    tx: Transaction,
+    want: Want,
+    safe: Safe,
+    coordinates: Coordinates | None,
+    facts: Facts,
+    kind: str,
+    kept: Kept,
+    others: Sequence[Want],
 ) -> Asset:
     repository = want.repository
-    component_id = None
-    if coordinates is not None:
-        version = Version(want.format.prerelease(coordinates.version), facts.published)
-        component_id = components.put(tx, repository.id, coordinates, facts.component, version)
     row = safe.row(tx)
-    entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept)
-    known = assets.by_path(tx, repository.id, repository.name, want.key)
-    assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
+    _put(tx, want, row.id, coordinates, facts, kind, kept)
+    for each in others:
+        assert isinstance(each.route, File)
+        _put(tx, each, row.id, each.route.identify(each.ctx), facts, kind, kept)
     stored = assets.by_path(tx, repository.id, repository.name, want.key)
     assert stored is not None
     return stored
 
 
+def _put(
+    tx: Transaction, want: Want, blob_id: int, coordinates: Coordinates | None, facts: Facts, kind: str, kept: Kept
+) -> None:
+    repository = want.repository
+    component_id = None
+    if coordinates is not None:
+        version = Version(want.format.prerelease(coordinates.version), facts.published)
+        component_id = components.put(tx, repository.id, coordinates, facts.component, version)
+    entry = assets.Entry(want.key, blob_id, kind, coordinates, facts.asset, kept=kept)
+    known = assets.by_path(tx, repository.id, repository.name, want.key)
+    assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
+
+
 def _mark_verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     tx.quiet = True
     assets.verified(tx, asset_id, kept)
+
+
+async def _bounded(response: Response, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.chunks():
+        body += chunk
+        if len(body) > limit:
+            raise UpstreamRefused(f"{response.url} is larger than what is left of the limit for all pages")
+    return bytes(body)
 
 
 def _whole(draft: Draft) -> bytes:

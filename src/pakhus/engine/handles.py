@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pakhus.database import assets, components
 from pakhus.domain.content import NO_FACTS, Asset, Component, Facts, Query
 from pakhus.domain.errors import Invalid, NotFound, Unavailable
 from pakhus.domain.repository import Repository
+from pakhus.domain.security import Actor, Permission, may
 from pakhus.engine.deposit import Place
 from pakhus.engine.found import Visit
-from pakhus.kit.context import Change, Context, Deposit, Draft, Headers, Reply
-from pakhus.kit.format import Document, Drop, File
+from pakhus.engine.request import Entering, Request
+from pakhus.kit.context import Change, Context, Deposit, Draft, Granted, Headers, Reply, Scope, Uploads
+from pakhus.kit.format import Document, Drop, File, Format
 from pakhus.kit.paths import expand
 
 if TYPE_CHECKING:
@@ -32,18 +34,59 @@ class Sessions(Protocol):
 
     async def logout(self, token: str) -> None: ...
 
+    async def by_password(self, username: str, password: str, address: str) -> Actor: ...
+
+    async def by_offline(self, token: str, address: str) -> Actor:
+        """Whom a token that `offline` gave speaks of."""
+        ...
+
+    async def grant(self, actor: Actor, scopes: Sequence[Located]) -> tuple[str, int]:
+        """A short-lived token of the actor for these scopes, and its seconds."""
+        ...
+
+    async def offline(self, actor: Actor) -> str:
+        """A long-lived token that is good for `grant` only. Raises `Unauthenticated` for anonymous."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A scope inside a repository: a path, or all below a folder (which ends with a slash)."""
+
+    repository: Repository
+    path: str
+    permissions: tuple[Permission, ...]
+
 
 class HostedHandle:
-    """`kit.Hosted`, bound to one repository, one request and its actor."""
+    """`kit.Hosted`, bound to one repository, one actor and (for an action) the request that brought it."""
 
-    def __init__(self, engine: Engine, place: Place, ctx: Context) -> None:
+    def __init__(self, engine: Engine, place: Place, ctx: Context, request: Request | None = None) -> None:
         self._engine = engine
         self._place = place
         self._ctx = ctx
+        self._request = request
 
     @property
     def settings(self) -> Any:
         return self._ctx.settings
+
+    @property
+    def uploads(self) -> Uploads:
+        return self._engine.uploads(self._place.repository)
+
+    async def visible(self, path: str, *, outside: bool = False) -> Asset | None:
+        addressed = self._place.repository if self._request is None else self._request.repository
+        if outside:
+            located = None if self._request is None else self._request.locate(path)
+            found = None if located is None else self._engine.catalog.find(located[0])
+            if located is None or found is None or found.format != addressed.format:
+                return None
+            addressed, path = found, located[1]
+        return await self._engine.seen(addressed, path, self._ctx, self._place.actor)
+
+    async def hold(self, asset: Asset) -> bool:
+        return await self._engine.holding.hold(asset)
 
     async def draft(self, chunks: AsyncIterable[bytes], *, limit: int | None = None) -> Draft:
         return await self._engine.depositor.receive(self._place.repository, chunks, limit=limit)
@@ -99,18 +142,55 @@ class HostedHandle:
         )
 
 
-class ViewHandle:
-    """`kit.View`, bound to one repository of any type, one request and its actor."""
+class EntranceHandle:
+    """`kit.Entrance`: what needs no repository."""
 
-    def __init__(self, engine: Engine, repository: Repository, ctx: Context, visit: Visit) -> None:
+    def __init__(self, engine: Engine, format: Format, request: Request | Entering) -> None:
         self._engine = engine
-        self._repository = repository
-        self._ctx = ctx
-        self._visit = visit
+        self._format = format
+        self._asked = request
 
     @property
     def user(self) -> str | None:
-        return None if self._visit.actor.anonymous else self._visit.actor.user
+        return None if self._asked.actor.anonymous else self._asked.actor.user
+
+    @property
+    def identified(self) -> bool:
+        return self._asked.actor.passing or not self._asked.actor.anonymous
+
+    async def grant(
+        self, scopes: Sequence[Scope], *, username: str = "", password: str = "", offline: str = ""
+    ) -> Granted:
+        sessions, actor = self._engine.sessions, self._asked.actor
+        if offline:
+            actor = await sessions.by_offline(offline, actor.address)
+        elif password:
+            actor = await sessions.by_password(username, password, actor.address)
+        allowed, located = [], []
+        for scope in scopes:
+            place = self._asked.locate(scope.path)
+            found = None if place is None else self._engine.catalog.find(place[0])
+            if place is None or found is None or found.format != self._format.name:
+                continue
+            able = [each for each in scope.permissions if may(actor, each, found, place[1]).allowed]
+            if able:
+                allowed.append(Scope(scope.path, tuple(able)))
+                located.append(Located(found, place[1], tuple(able)))
+        token, seconds = await sessions.grant(actor, located)
+        return Granted(token, seconds, allowed, "" if actor.anonymous else await sessions.offline(actor))
+
+    async def models(self, document: Document[Model]) -> Sequence[tuple[str, Model]]:
+        return await self._engine.models(self._format, document, self._asked.actor)
+
+
+class ViewHandle(EntranceHandle):
+    """`kit.View`, bound to one repository of any type, one request and its actor."""
+
+    def __init__(self, engine: Engine, request: Request, ctx: Context) -> None:
+        super().__init__(engine, engine.catalog.format(request.repository), request)
+        self._repository = request.repository
+        self._ctx = ctx
+        self._visit = Visit(request.actor)
 
     async def has(self, path: str) -> bool:
         format = self._engine.catalog.format(self._repository)

@@ -76,7 +76,10 @@ class ProxySource:
         max_age = -1 if route.immutable(ctx) else want.remote.content_max_age
         if want.kept is not None and self._fresh_for(want, want.kept, max_age):
             return self._found(want, want.kept, max_age)
-        return await self._brought(want, max_age)
+        if route.limit is None:
+            return await self._brought(want, max_age)
+        asset = await self._brought_asset(want)
+        return self._stale(want) if asset is None else self._found(want, asset, max_age)
 
     async def published(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit

@@ -9,6 +9,7 @@ import mimetypes
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
 
 from pakhus.domain.content import (
@@ -24,10 +25,12 @@ from pakhus.domain.content import (
 from pakhus.domain.errors import NotAllowed, NotFound, PakhusError
 from pakhus.domain.repository import ANY, HOSTED, RepositoryType
 from pakhus.domain.security import Permission
+from pakhus.kit.clients import Clue, Snippet
 from pakhus.kit.context import (
     Call,
     Content,
     Context,
+    Entrance,
     Form,
     Headers,
     Hosted,
@@ -36,6 +39,7 @@ from pakhus.kit.context import (
     Upstream,
     View,
 )
+from pakhus.kit.doors import BASIC, BEARER, NO_DOORS, Credential, Doors, Mount
 from pakhus.kit.paths import template
 
 Model = TypeVar("Model")
@@ -48,6 +52,10 @@ class File:
     path: ClassVar[str]
     methods: ClassVar[tuple[str, ...]] = READS
     accept: ClassVar[tuple[str, ...]] = ()
+    limit: ClassVar[int | None] = None
+    """The largest such file, in bytes. A proxy sends one with a limit only when it has it whole and verified."""
+    probed: ClassVar[bool] = False
+    """A proxy asks by HEAD whether its copy is still what upstream has, since a GET costs more there."""
 
     def admit(self, ctx: Context) -> None:
         """Raise if the repository's settings refuse this path (400 for a write, absent for a read)."""
@@ -83,6 +91,22 @@ class File:
         """Where the upstream keeps the file: the same path, unless the protocol says otherwise."""
         return Origin(ctx.path)
 
+    def unchanged(self, ctx: Context, headers: Headers, kept: Asset) -> bool:
+        """Is a proxy's copy what the upstream has, by the headers with which it answered HEAD?"""
+        return False
+
+    def aliases(self, ctx: Context, digests: Digests) -> Sequence[str]:
+        """The other paths under which the same bytes can be read: a proxy keeps them there, too."""
+        return ()
+
+    def expendable(self, ctx: Context, asset: Asset) -> timedelta | None:
+        """How long the file stays in a hosted repository while no other refers to it; `None`: for good."""
+        return None
+
+    def upholders(self, ctx: Context, asset: Asset) -> Sequence[str]:
+        """Paths that keep an expendable file as long as they are there, although they do not refer to it."""
+        return ()
+
 
 class Drop(File):
     """A file that a plain PUT stores and a plain DELETE removes."""
@@ -98,6 +122,8 @@ class Derived(ABC, Generic[Model]):
     """A group must not answer without one of its members."""
     local: ClassVar[bool] = False
     """It is the same whatever the repository holds."""
+    always: ClassVar[bool] = False
+    """There is one, if an empty one, also for names that the repository has never had."""
 
     def admit(self, ctx: Context) -> None:
         """Raise if the repository's settings refuse this path."""
@@ -137,8 +163,16 @@ class Document(Derived[Model]):
     def dump(self, ctx: Context, model: Model) -> bytes:
         """What goes to the client: paths become links here."""
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: Model) -> Headers:
         return {}
+
+    def following(self, ctx: Context, headers: Headers, body: bytes) -> str | None:
+        """The URL of the next page, by a page of an upstream that answers in pages."""
+        return None
+
+    def joined(self, ctx: Context, pages: Sequence[bytes]) -> bytes:
+        """One body, which `parse` can read, of several pages."""
+        raise NotImplementedError
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         return Origin(ctx.path)
@@ -207,35 +241,16 @@ class Action:
 
     method: str
     path: str
-    run: Callable[[Call, Hosted], Awaitable[Reply]] | Callable[[Call, View], Awaitable[Reply]]
+    run: (
+        Callable[[Call, Hosted], Awaitable[Reply]]
+        | Callable[[Call, View], Awaitable[Reply]]
+        | Callable[[Call, Entrance], Awaitable[Reply]]
+    )
     on: frozenset[RepositoryType] = HOSTED
     needs: Permission | None = Permission.ADD
 
 
 Route = File | Document[Any] | DocumentSet[Any] | Checksum | Action
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A URL outside `/repository/<name>/`: `outside` has `{rest}` and, unless it owns a port, `{repository}`."""
-
-    outside: str
-    inside: str
-
-
-@dataclass(frozen=True)
-class Credential:
-    """A way for a client of this format to say who it is.
-
-    `scheme` is `basic`, `bearer`, `raw` (the token is the whole Authorization header) or `header` (in `header`).
-    """
-
-    scheme: str
-    header: str = "authorization"
-
-
-BASIC = Credential("basic")
-BEARER = Credential("bearer")
 
 
 @dataclass(frozen=True)
@@ -263,34 +278,6 @@ class UploadForm:
     complete: Callable[[Form], bool] = lambda form: False
 
 
-@dataclass(frozen=True)
-class Clue:
-    """Where the installed client of a format keeps the address of its own upstream.
-
-    Either what a `command` prints, or an element (`xpath`) of XML files that a `glob` finds, perhaps as `member` of
-    a zip. The first address found wins; `without` is cut off its end.
-    """
-
-    command: tuple[str, ...] = ()
-    glob: str = ""
-    member: str = ""
-    xpath: str = ""
-    without: str = ""
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """How a client is set up: `{url}` (with trailing slash), `{host}`, `{name}`, `{user}`, `{password}` are filled in.
-
-    `file` is where the text belongs (`~/.npmrc`), or empty for commands.
-    """
-
-    client: str
-    text: str
-    file: str = ""
-    language: str = "shell"
-
-
 class Format:
     """A package format. Subclasses are data: a name, routes, settings, and a few pure functions."""
 
@@ -299,6 +286,8 @@ class Format:
     """The word in the REST paths of `/v1/repositories/<segment>/…` where it is not the name ("maven" for maven2)."""
     routes: ClassVar[Sequence[Route]]
     mounts: ClassVar[Sequence[Mount]] = ()
+    entrance: ClassVar[Sequence[Action]] = ()
+    """What can be asked before a mount's URL names a repository; the actions get an `Entrance`."""
     settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = {}
     credentials: ClassVar[Sequence[Credential]] = (BASIC, BEARER)
     upload: ClassVar[UploadForm | None] = None
@@ -340,6 +329,18 @@ class Format:
         """The asset's member named after the format in the REST API."""
         return {}
 
+    def doors(self, settings: Any) -> Doors:
+        """Where else a repository with these settings can be reached."""
+        return NO_DOORS
+
+    def open_to_anonymous(self, settings: Any) -> bool:
+        """May a client without credentials be served at all, if its rights allow?"""
+        return True
+
+    def challenge(self, ctx: Context) -> str:
+        """The `WWW-Authenticate` of a refused request; empty for Basic. `ctx.settings` is `None` at the entrance."""
+        return ""
+
     def problem(self, error: PakhusError) -> Reply:
         """The protocol's own shape of an error."""
         return Reply(error.status, (error.message + "\n").encode(), {"content-type": "text/plain; charset=utf-8"})
@@ -379,6 +380,7 @@ __all__ = [
     "Derived",
     "Document",
     "DocumentSet",
+    "Doors",
     "Drop",
     "Field",
     "File",

@@ -20,6 +20,8 @@ from pakhus.database.accounts import PrivilegeRow, Role, TokenRow, User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import AlreadyExists, Invalid, NotFound, Unauthenticated
 from pakhus.domain.security import Actor, Grant
+from pakhus.engine.handles import Located
+from pakhus.services.passing import SECONDS, Claims, PassingTokens
 from pakhus.services.passwords import Passwords
 from pakhus.services.privileges import grants_of
 from pakhus.services.throttle import Throttle
@@ -62,6 +64,7 @@ class Accounts:
         self._passwords = passwords
         self._formats = formats
         self._key = OctKey.import_key(hashlib.sha256(b"pakhus login\0" + secret.encode()).digest())
+        self._passing = PassingTokens(secret, now)
         self._jwt_hours = jwt_hours
         self._token_max_days = token_max_days
         self._now = now
@@ -114,7 +117,9 @@ class Accounts:
         access = await self._current()
         row = await self._database.read(accounts.token_by_digest, _digest(token))
         expires: datetime | None
-        if row is None:
+        if (claims := self._passing.read(token)) is not None:
+            actor, expires, token_id = await self._by_passing(claims, access), claims.expires, 0
+        elif row is None:
             actor, expires = await self._by_jwt(token, access)
             token_id = 0
         else:
@@ -212,6 +217,59 @@ class Accounts:
         if user.status not in ("active", "changepassword"):
             raise Unauthenticated(WRONG)
         return self._actor(user, access), expires
+
+    # -- passing tokens --------------------------------------------------------------------------------------------
+
+    async def grant(self, actor: Actor, scopes: Sequence[Located]) -> tuple[str, int]:
+        """A short-lived token of the actor for these scopes, and its seconds."""
+        asked = [(each.repository, each.path, each.permissions) for each in scopes]
+        return self._passing.issue(actor, await self._foundation(actor), asked), SECONDS
+
+    async def offline(self, actor: Actor) -> str:
+        """A long-lived token that is good for `grant` only."""
+        if actor.anonymous:
+            raise Unauthenticated("log in first")
+        return self._passing.issue_offline(actor, await self._foundation(actor))
+
+    async def _foundation(self, actor: Actor) -> str:
+        """What changes when tokens that rest on it are to be void: the password, or the API token."""
+        if actor.anonymous:
+            return ""
+        user = await self._database.read(accounts.user, actor.user, actor.source)
+        if user is None or user.status not in ("active", "changepassword"):
+            raise Unauthenticated(WRONG)
+        if not actor.token:
+            return _fingerprint(user)
+        return (await self._row(actor)).sha256[:16]
+
+    async def _row(self, actor: Actor) -> TokenRow:
+        """The API token that the actor came with, as it is now."""
+        rows = await self._database.read(accounts.tokens_of, actor.user, actor.source)
+        row = next((each for each in rows if each.name == actor.token), None)
+        if row is None or (row.expires is not None and row.expires <= self._now()):
+            raise Unauthenticated(WRONG)
+        return row
+
+    async def _by_passing(self, claims: Claims, access: Access) -> Actor:
+        if not claims.user:
+            return replace(await self._anonymous(access), limits=claims.limits, passing=True)
+        user = await self._database.read(accounts.user, claims.user, claims.source)
+        if user is None:
+            raise Unauthenticated(WRONG)
+        actor = replace(self._actor(user, access), limits=claims.limits, token=claims.token, passing=True)
+        if await self._foundation(actor) != claims.key:
+            raise Unauthenticated("this login is not valid any more")
+        return actor
+
+    async def by_offline(self, token: str, address: str) -> Actor:
+        """Whom a long-lived token speaks of, with all that the login it rests on may."""
+        claims = self._passing.read(token)
+        if claims is None or not claims.offline:
+            raise Unauthenticated(WRONG)
+        access = await self._current()
+        actor = await self._by_passing(claims, access)
+        row = await self._row(actor) if actor.token else None
+        return replace(actor, limits=None if row is None else limits_of(row), passing=False, address=address)
 
     # -- tokens ----------------------------------------------------------------------------------------------------
 

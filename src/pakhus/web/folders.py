@@ -9,7 +9,8 @@ from urllib.parse import quote
 from pakhus.domain.errors import Forbidden, NotFound
 from pakhus.domain.security import Permission, may
 from pakhus.engine.browse import Browser, Entry, Folder
-from pakhus.engine.content import Engine, Request
+from pakhus.engine.content import Engine
+from pakhus.engine.request import Request
 from pakhus.engine.found import Found, Visit
 from pakhus.kit.context import Reply
 from pakhus.web.problems import page

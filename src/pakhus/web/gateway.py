@@ -15,7 +15,8 @@ from pakhus.domain.errors import (
     Unauthenticated,
 )
 from pakhus.domain.repository import Repository
-from pakhus.engine.content import Engine, Request
+from pakhus.engine.content import Engine
+from pakhus.engine.request import Request
 from pakhus.engine.downloads import Downloads
 from pakhus.engine.found import Found
 from pakhus.kit.context import Reply

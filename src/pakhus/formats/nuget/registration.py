@@ -178,7 +178,7 @@ class RegistrationIndex(Document[Registration]):
             },
         )
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return coding(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
@@ -227,7 +227,7 @@ class RegistrationPage(Document[Page]):
         link = ctx.link(f"{home(ctx, ctx['id'])}/page/{page.lower}/{page.upper}.json")
         return packed(ctx, {**page_object(ctx, page, index), "@id": link, "@context": CONTEXT})
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return coding(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
@@ -276,7 +276,7 @@ class RegistrationLeaf(Document[Leaf]):
         }
         return packed(ctx, document)
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return coding(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
