@@ -106,7 +106,7 @@ class Engine:
         for action in format.entrance:
             params = template(action.path).match(request.path) if action.method == request.method else None
             if params is not None:
-                ctx = Context("", request.path, params, request.query, "", None, request.link)
+                ctx = Context("", request.path, params, request.query, "", None, request.link, method=request.method)
                 call = Call(request.method, ctx, request.headers, request.body, request.size)
                 entrance = EntranceHandle(self, format, request)
                 return await cast(Callable[[Call, Entrance], Awaitable[Reply]], action.run)(call, entrance)
@@ -356,6 +356,7 @@ class Engine:
             accept=request.headers.get("accept", ""),
             settings=self.catalog.options(request.repository),
             link=request.link,
+            method=request.method,
         )
         return self._negotiated(ctx, route)
 

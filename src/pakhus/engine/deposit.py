@@ -89,7 +89,9 @@ class Depositor:
             await self._database.glance(_precheck, place, changes)
             store = self._stores.get(place.repository.blob_store)
             ready = [
-                _Ready(deposit, Shared(draft) if isinstance(draft, Blob) else await make_safe(self._database, store, draft))
+                _Ready(
+                    deposit, Shared(draft) if isinstance(draft, Blob) else await make_safe(self._database, store, draft)
+                )
                 for deposit, draft in drafts
             ]
             try:
@@ -117,7 +119,9 @@ class Depositor:
                 found.append((change, await self._body(repository, change.body, stack)))
         return found
 
-    async def _body(self, repository: Repository, body: kit.Draft | bytes | Asset, stack: AsyncExitStack) -> Draft | Blob:
+    async def _body(
+        self, repository: Repository, body: kit.Draft | bytes | Asset, stack: AsyncExitStack
+    ) -> Draft | Blob:
         if isinstance(body, Asset):
             if body.blob.blob_store == repository.blob_store:
                 return body.blob

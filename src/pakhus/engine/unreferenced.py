@@ -47,7 +47,9 @@ class Unreferenced:
                 removed += await self._database.write(_remove, repository, found, self._now() - delay)
         return removed
 
-    def _expired(self, repository: Repository, page: Sequence[Asset]) -> dict[timedelta, list[tuple[Asset, Sequence[str]]]]:
+    def _expired(
+        self, repository: Repository, page: Sequence[Asset]
+    ) -> dict[timedelta, list[tuple[Asset, Sequence[str]]]]:
         """Assets that may go, with what upholds them, by how long they had to stay."""
         format, options = self._catalog.format(repository), self._catalog.options(repository)
         found: dict[timedelta, list[tuple[Asset, Sequence[str]]]] = {}

@@ -22,7 +22,6 @@ from pakhus.domain.content import (
     Facts,
     Query,
 )
-
 from pakhus.domain.security import Permission
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ class Context:
     settings: Any
     link: Callable[[str], str]
     source: str = ""
+    method: str = "GET"
 
     def __getitem__(self, name: str) -> str:
         return self.params[name]

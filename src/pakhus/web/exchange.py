@@ -134,6 +134,14 @@ class Origins:
             raise Invalid("malformed Host or X-Forwarded-Proto")
         return f"{scheme}://{host}{prefix}"
 
+    def host(self, exchange: Exchange) -> str:
+        """The host that the client addressed, with its port where it gave one."""
+        host: str = exchange.headers.get("host", "")
+        peer = exchange.scope.get("client")
+        if peer and self._trusts(peer[0]):
+            host = str(exchange.headers.get("x-forwarded-host", host)).split(",")[0].strip()
+        return host
+
     def _trusts(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address)
