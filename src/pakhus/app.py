@@ -282,15 +282,21 @@ async def _serve(settings: Settings) -> int:
     listen = Listen(
         settings.http.host,
         settings.http.port,
-        tls.cert_file if tls.enabled else None,
-        tls.key_file if tls.enabled else None,
+        tls.cert_file,
+        tls.key_file,
+        tls=tls.enabled,
     )
     application = create(settings, show=lambda password: _show(settings, listen, password))
     async with application.running():
         return (
             0
             if await serve(
-                application.asgi, listen, application.lane, timeouts(settings), ready=lambda: _announce(listen)
+                application.asgi,
+                listen,
+                application.lane,
+                timeouts(settings),
+                application.services.catalog,
+                ready=lambda: _announce(listen),
             )
             else 1
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class Catalog:
         self._options: dict[int, Settings] = {}
         self._rules: dict[str, RoutingRule] = {}
         self._stores: dict[str, StoreRow] = {}
+        self.changed = asyncio.Event()
+        """Is set once, when the next change has been read."""
         self.ports: Mapping[int, Port] = {}
         """The repositories that have a port to themselves."""
         self.labels: Mapping[str, str] = {}
@@ -52,6 +55,8 @@ class Catalog:
         self._stores = {store.name: store for store in stores}
         self._find_doors()
         self._generation = generation
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     def _find_doors(self) -> None:
         ports: dict[int, Port] = {}

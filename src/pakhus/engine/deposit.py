@@ -110,14 +110,11 @@ class Depositor:
 
         All drafts are cancelled in the end, which spares those that were committed.
         """
-        found: list[tuple[Deposit, Draft | Blob]] = []
         for change in changes:
             if isinstance(change, Deposit) and not isinstance(change.body, bytes | Asset):
                 stack.push_async_callback(cast(Draft, change.body).cancel)
-        for change in changes:
-            if isinstance(change, Deposit):
-                found.append((change, await self._body(repository, change.body, stack)))
-        return found
+        deposits = [change for change in changes if isinstance(change, Deposit)]
+        return [(each, await self._body(repository, each.body, stack)) for each in deposits]
 
     async def _body(
         self, repository: Repository, body: kit.Draft | bytes | Asset, stack: AsyncExitStack

@@ -11,7 +11,7 @@ from pakhus.storage.store import BlobMissing, Reader
 
 
 class KeptDraft:
-    """See `pakhus.storage.store.Draft`. Complete from the start; whoever keeps the blob removes it when it is unused."""
+    """See `pakhus.storage.store.Draft`. Complete from the start; who has the blob removes it when it is not used."""
 
     def __init__(self, key: str, reader: Reader, digests: Digests) -> None:
         self._key = key

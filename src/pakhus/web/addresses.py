@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from pakhus.domain.errors import BadPath, RepositoryNotFound
 from pakhus.engine.catalog import Catalog
@@ -101,11 +102,8 @@ class Addresses:
                 return Address(None, path, lambda inner: f"{base}/{quoted(inner)}", self._locator(format), format)
         for each in self._mounts:
             if (located := each.read(path)) is not None:
-                name, inside = located
-                self._check(each, name)
-                return Address(
-                    name, inside, lambda inner: each.write(base, name, inner), self._locator(each.format), each.format
-                )
+                self._check(each, located[0])
+                return Address(*located, partial(each.write, base, located[0]), self._locator(each.format), each.format)
         raise RepositoryNotFound("Repository not found")
 
     def _check(self, mounted: _Mounted, name: str) -> None:
