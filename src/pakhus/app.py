@@ -38,6 +38,7 @@ from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
 from pakhus.services.contents import Contents
+from pakhus.services.doors import Frame
 from pakhus.services.health import Health
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
@@ -187,7 +188,10 @@ def create(
     engine = Engine(
         database, catalog, stores, upstreams, accounts, now=clock.now, seconds=clock.seconds, max_body=max_body
     )
-    repositories = Repositories(database, catalog, Vault(secret))
+    frame = Frame(
+        settings.http.port, settings.http.tls.cert_file is not None and settings.http.tls.key_file is not None
+    )
+    repositories = Repositories(database, catalog, Vault(secret), frame)
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
     services = Services(
         data=settings.data,

@@ -79,7 +79,11 @@ class DigestMismatch(Invalid):
 
 
 class MissingReference(Invalid):
-    pass
+    """What is to be stored refers to paths that are not there: `missing`."""
+
+    def __init__(self, message: str = "", *, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class PolicyViolation(Invalid):

@@ -106,7 +106,17 @@ class Engine:
         for action in format.entrance:
             params = template(action.path).match(request.path) if action.method == request.method else None
             if params is not None:
-                ctx = Context("", request.path, params, request.query, "", None, request.link, method=request.method)
+                ctx = Context(
+                    "",
+                    request.path,
+                    params,
+                    request.query,
+                    "",
+                    None,
+                    request.link,
+                    method=request.method,
+                    pairs=request.pairs,
+                )
                 call = Call(request.method, ctx, request.headers, request.body, request.size)
                 entrance = EntranceHandle(self, format, request)
                 return await cast(Callable[[Call, Entrance], Awaitable[Reply]], action.run)(call, entrance)
@@ -124,25 +134,26 @@ class Engine:
             return None
         return None if found is None else found.asset
 
-    async def models(self, format: Format, document: Document[Any], actor: Actor) -> list[tuple[str, Any]]:
-        """A document of every repository that a mount leads to, where the actor may read it and it can be had."""
-        found = []
-        for repository in self.catalog.everything():
-            options = self.catalog.options(repository)
-            reached = any(mount.enabled(options) for mount in format.mounts)
-            if repository.format != format.name or not repository.online or not reached:
-                continue
-            if not may(actor, Permission.READ, repository, document.path).allowed:
-                continue
-            ctx = Context(repository.name, document.path, {}, {}, document.media_types[0], options, lambda path: path)
-            try:
-                edition = await self.edition(repository, document, ctx, Visit(actor))
-                model = None if edition is None else await self.model(edition, document, ctx)
-            except (Unavailable, Blocked):
-                continue
-            if model is not None:
-                found.append((repository.name, model))
-        return found
+    def reachable(self, format: Format, path: str, actor: Actor) -> list[Repository]:
+        """The repositories of a format that a mount leads to and in which the actor may read a path."""
+        return [
+            each
+            for each in self.catalog.everything()
+            if each.format == format.name
+            and each.online
+            and any(mount.enabled(self.catalog.options(each)) for mount in format.mounts)
+            and may(actor, Permission.READ, each, path).allowed
+        ]
+
+    async def model_of(self, repository: Repository, document: Document[Any], actor: Actor) -> Any:
+        """A document's model in a repository; `None` where it cannot be had."""
+        options = self.catalog.options(repository)
+        ctx = Context(repository.name, document.path, {}, {}, document.media_types[0], options, lambda path: path)
+        try:
+            edition = await self.edition(repository, document, ctx, Visit(actor))
+            return None if edition is None else await self.model(edition, document, ctx)
+        except (Unavailable, Blocked):
+            return None
 
     async def _held(self, route: Route, ctx: Context, found: Found) -> bool:
         """A client that asks whether an expendable file is there may be about to refer to it."""
@@ -357,6 +368,7 @@ class Engine:
             settings=self.catalog.options(request.repository),
             link=request.link,
             method=request.method,
+            pairs=request.pairs,
         )
         return self._negotiated(ctx, route)
 

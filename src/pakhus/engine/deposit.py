@@ -23,6 +23,7 @@ from pakhus.domain.errors import (
     MissingReference,
     Offline,
     PolicyViolation,
+    StillInUse,
     TooLarge,
 )
 from pakhus.domain.policies import delete_refusal, write_refusal
@@ -218,7 +219,8 @@ def _check_references(tx: Transaction, place: Place, deposit: Deposit, depositin
         return
     missing = set(wanted) - assets.present(tx, place.repository.id, wanted, held=True)
     if missing:
-        raise MissingReference(f"{deposit.path} refers to what is not here: {', '.join(sorted(missing))}")
+        names = ", ".join(sorted(missing))
+        raise MissingReference(f"{deposit.path} refers to what is not here: {names}", missing=tuple(sorted(missing)))
 
 
 def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
@@ -239,6 +241,8 @@ def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
 
 def _remove(tx: Transaction, place: Place, change: Removal) -> set[Coordinates]:
     found, emptied = _removed(tx, place, change)
+    if change.unreferenced and (used := assets.referenced(tx, place.repository.id, [each.path for each in found])):
+        raise StillInUse(f"{', '.join(sorted(used))} is still referred to")
     for asset in found:
         require(place, Permission.DELETE, asset.path)
         if refusal := delete_refusal(place.repository, asset.path):

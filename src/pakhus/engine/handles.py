@@ -172,6 +172,8 @@ class EntranceHandle:
             found = None if place is None else self._engine.catalog.find(place[0])
             if place is None or found is None or found.format != self._format.name:
                 continue
+            if actor.anonymous and not self._format.open_to_anonymous(self._engine.catalog.options(found)):
+                continue
             able = [each for each in scope.permissions if may(actor, each, found, place[1]).allowed]
             if able:
                 allowed.append(Scope(scope.path, tuple(able)))
@@ -179,8 +181,12 @@ class EntranceHandle:
         token, seconds = await sessions.grant(actor, located)
         return Granted(token, seconds, allowed, "" if actor.anonymous else await sessions.offline(actor))
 
-    async def models(self, document: Document[Model]) -> Sequence[tuple[str, Model]]:
-        return await self._engine.models(self._format, document, self._asked.actor)
+    def repositories(self, path: str) -> Sequence[str]:
+        return [each.name for each in self._engine.reachable(self._format, path, self._asked.actor)]
+
+    async def model_of(self, repository: str, document: Document[Model]) -> Model | None:
+        found = self._engine.catalog.get(repository)
+        return cast("Model | None", await self._engine.model_of(found, document, self._asked.actor))
 
 
 class ViewHandle(EntranceHandle):

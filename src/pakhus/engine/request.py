@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pakhus.domain.repository import Repository
@@ -15,7 +15,7 @@ class Request:
     """A request for something in a repository. `path` is decoded and canonical; header names are lower case.
 
     `link` writes a path as a URL of the mount that the client used, `locate` reads the path of such a URL: the
-    repository's name and the path in it.
+    repository's name and the path in it. `pairs` is the query with names that stand there more than once.
     """
 
     repository: Repository
@@ -28,6 +28,7 @@ class Request:
     actor: Actor
     link: Callable[[str], str]
     locate: Callable[[str], tuple[str, str] | None] = lambda path: None
+    pairs: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,4 @@ class Entering:
     actor: Actor
     link: Callable[[str], str]
     locate: Callable[[str], tuple[str, str] | None]
+    pairs: Sequence[tuple[str, str]]

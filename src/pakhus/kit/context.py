@@ -47,7 +47,7 @@ class Context:
     `path` is decoded and canonical, without leading slash and relative to the repository. `link` gives the absolute
     URL of such a path in the repository that the client addressed, through the mount that it used. `accept` is the
     one of the document's media types that the client gets (for a `File`: its Accept header). `source` is, in `parse`,
-    the URL from which the body came.
+    the URL from which the body came. `pairs` is the query with names that stand there more than once.
     """
 
     repository: str
@@ -59,6 +59,7 @@ class Context:
     link: Callable[[str], str]
     source: str = ""
     method: str = "GET"
+    pairs: Sequence[tuple[str, str]] = ()
 
     def __getitem__(self, name: str) -> str:
         return self.params[name]
@@ -121,10 +122,11 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A path, or all that a component has, leaves the repository."""
+    """A path, or all that a component has, leaves the repository; refused while others refer to it, if so asked."""
 
     path: str | None = None
     coordinates: Coordinates | None = None
+    unreferenced: bool = False
 
 
 Change = Deposit | Annotation | Removal
@@ -235,8 +237,12 @@ class Entrance(Protocol):
         """A token for the actor, or for whom these credentials speak of, narrowed to what it may of these scopes."""
         ...
 
-    async def models(self, document: Document[Model]) -> Sequence[tuple[str, Model]]:
-        """The document in every repository of the format that a mount leads to and the actor may read; by name."""
+    def repositories(self, path: str) -> Sequence[str]:
+        """The repositories of the format that a mount leads to and in which the actor may read a path."""
+        ...
+
+    async def model_of(self, repository: str, document: Document[Model]) -> Model | None:
+        """The document in one of these repositories; `None` where it cannot be had."""
         ...
 
 

@@ -70,10 +70,11 @@ class Addresses:
 
     def of(self, exchange: Exchange) -> Address:
         """Raises `RepositoryNotFound`, `BadPath`."""
-        base = self._origins.base_url(exchange)
         if (name := self._door(exchange)) is not None:
+            base = self._origins.base_url(exchange, own_door=True)
             path = _checked(exchange.target.removeprefix("/"))
             return Address(name, path, lambda inner: f"{base}/{quoted(inner)}", lambda outer: (name, outer))
+        base = self._origins.base_url(exchange)
         if exchange.target.startswith(PREFIX):
             return self._by_name(exchange.target[len(PREFIX) :], base)
         return self._by_mount(_checked(exchange.target.removeprefix("/")), base)
