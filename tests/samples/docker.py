@@ -74,6 +74,7 @@ SAMPLE = Sample(
     ),
     absent="v2/team/alpha/manifests/9.9",
     big=lambda size: image("big", "1", b"0123456789abcdef" * (size // 16)),
+    replacing=image("team/alpha", "1.0", b"another layer " * 10).publish,
     malformed=(
         Request("POST", f"v2/beta/blobs/uploads/?digest={digest(b'something else')}", b"a body"),
         Request("POST", "v2/beta/blobs/uploads/?digest=md5:d41d8cd98f00b204e9800998ecf8427e", b""),

@@ -1,4 +1,4 @@
-"""Ports and host names of single repositories: refused where another one has them, or the server could not open them."""
+"""Ports and host names of single repositories: refused where another has them, or the server could not open them."""
 
 from __future__ import annotations
 
