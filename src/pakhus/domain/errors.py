@@ -10,13 +10,9 @@ from typing import ClassVar
 
 
 class PakhusError(Exception):
-    """A refusal or a failure that the caller is told about.
-
-    `path` is what it is about, inside the repository, where that is known.
-    """
+    """A refusal or a failure that the caller is told about."""
 
     status: ClassVar[int] = 500
-    path: str = ""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
@@ -24,7 +20,13 @@ class PakhusError(Exception):
 
 
 class NotFound(PakhusError):
+    """`path` is what is not there, inside the repository, where that is known."""
+
     status = 404
+
+    def __init__(self, message: str = "", *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class RepositoryNotFound(NotFound):

@@ -98,7 +98,7 @@ class Engine:
         self._require(request, Permission.READ)
         found = await self.content(request.repository, route, ctx, visit)
         if found is None or (request.method == "HEAD" and not await self._held(route, ctx, found)):
-            raise missing(request.path, request.repository)
+            raise NotFound(f"{request.path} is not in {request.repository.name}", path=request.path)
         return found
 
     async def enter(self, request: Entering, format: Format) -> Reply:
@@ -376,12 +376,6 @@ class Engine:
         if not isinstance(route, Document):
             return ctx
         return replace(ctx, accept=choose(ctx.accept, route.media_types))
-
-
-def missing(path: str, repository: Repository) -> NotFound:
-    error = NotFound(f"{path} is not in {repository.name}")
-    error.path = path
-    return error
 
 
 def require_any(place: Place, action: Permission, path: str) -> None:

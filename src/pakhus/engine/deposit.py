@@ -260,7 +260,7 @@ def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[A
     if change.path is not None:
         asset = assets.by_path(tx, repository.id, repository.name, change.path)
         if asset is None:
-            raise AssetNotFound(f"{change.path} is not in {repository.name}")
+            raise AssetNotFound(f"{change.path} is not in {repository.name}", path=change.path)
         return [asset], set() if asset.component_id is None else {asset.component_id}
     assert change.coordinates is not None
     found = components.exactly(tx, repository.id, repository.name, change.coordinates)

@@ -22,7 +22,8 @@ Locate = Callable[[str], tuple[str, str] | None]
 class Address:
     """What a URL means: a path in a repository, or one of a format's entrance (then there is no repository).
 
-    `link` writes paths of the repository in the client's terms, `locate` reads them.
+    `link` writes paths of the repository in the client's terms, `locate` reads them. A mount that is not open leads to
+    no repository of its format.
     """
 
     repository: str | None
@@ -30,6 +31,7 @@ class Address:
     link: Callable[[str], str]
     locate: Locate
     format: Format | None = None
+    is_open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +105,15 @@ class Addresses:
                 return Address(None, path, lambda inner: f"{base}/{quoted(inner)}", self._locator(format), format)
         for each in self._mounts:
             if (located := each.read(path)) is not None:
-                self._check(each, located[0])
-                return Address(*located, partial(each.write, base, located[0]), self._locator(each.format), each.format)
+                link, locate = partial(each.write, base, located[0]), self._locator(each.format)
+                return Address(*located, link, locate, each.format, self._is_open(each, located[0]))
         raise RepositoryNotFound("Repository not found")
 
-    def _check(self, mounted: _Mounted, name: str) -> None:
+    def _is_open(self, mounted: _Mounted, name: str) -> bool:
         found = self._catalog.find(name)
-        if (
-            found is None
-            or found.format != mounted.format.name
-            or not mounted.mount.enabled(self._catalog.options(found))
-        ):
-            raise RepositoryNotFound(f"there is no {mounted.format.name} repository '{name}' here")
+        if found is None or found.format != mounted.format.name:
+            return False
+        return mounted.mount.enabled(self._catalog.options(found))
 
     def _locator(self, format: Format) -> Locate:
         mounts = [each for each in self._mounts if each.format is format]

@@ -10,6 +10,7 @@ from pakhus.domain.errors import (
     NotFound,
     OutOfScope,
     PakhusError,
+    RepositoryNotFound,
     Unauthenticated,
 )
 from pakhus.domain.repository import Repository
@@ -144,6 +145,8 @@ class Gateway:
         asked.format = address.format
         if address.repository is None:
             return await self._enter(exchange, address)
+        if not address.is_open:
+            raise RepositoryNotFound(f"there is no repository '{address.repository}' here")
         asked.repository = repository = self._engine.catalog.get(address.repository)
         asked.format = format = self._engine.catalog.format(repository)
         exchange.note(repository=repository.name, format=repository.format)

@@ -124,10 +124,10 @@ class Docker(Format):
         return f'Bearer realm="{realm}",service="{urlsplit(realm).netloc}"' + (f',scope="{scope}"' if scope else "")
 
     def problem(self, error: PakhusError) -> Reply:
-        code = next((code for kind, code in CODES if isinstance(error, kind)), "UNKNOWN")
-        if isinstance(error, errors.NotFound) and code == "UNKNOWN":
-            code = _unknown(error.path)
-        body = dump_json({"errors": [{"code": code, "message": error.message, "detail": {"path": error.path}}]})
+        path = error.path if isinstance(error, errors.NotFound) else ""
+        code = next((code for kind, code in CODES if isinstance(error, kind)), _unknown(path))
+        detail = {"path": path} if path else {}
+        body = dump_json({"errors": [{"code": code, "message": error.message, "detail": detail}]})
         headers = {**manifests.VERSION, "content-type": "application/json"}
         if isinstance(error, errors.UploadOutOfOrder):
             headers["range"] = f"0-{max(0, error.size - 1)}"
@@ -148,9 +148,12 @@ def _scope(ctx: Context) -> str:
 
 
 def _unknown(path: str) -> str:
+    """The code for what is not there, by its path."""
     if "/manifests/" in path:
         return "MANIFEST_UNKNOWN"
-    return "BLOB_UNKNOWN" if "/blobs/" in path else "NAME_UNKNOWN"
+    if "/blobs/" in path:
+        return "BLOB_UNKNOWN"
+    return "NAME_UNKNOWN" if path else "UNKNOWN"
 
 
 __all__ = ["Docker"]

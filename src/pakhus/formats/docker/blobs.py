@@ -103,9 +103,7 @@ async def delete(call: Call, hosted: Hosted) -> Reply:
     """A blob that a manifest still needs stays."""
     path = blob_path(call.ctx["image"], call.ctx["digest"])
     if await hosted.asset(path) is None:
-        error = AssetNotFound(f"{path} is not here")
-        error.path = path
-        raise error
+        raise AssetNotFound(f"{path} is not here", path=path)
     await hosted.deposit(Removal(path=path, unreferenced=True))
     return Reply(202, headers=VERSION)
 

@@ -181,8 +181,6 @@ async def delete(call: Call, hosted: Hosted) -> Reply:
     paths = [asset.path for component in found for asset in component.assets]
     path = manifest_path(image, reference)
     if path not in paths:
-        error = AssetNotFound(f"{path} is not here")
-        error.path = path
-        raise error
+        raise AssetNotFound(f"{path} is not here", path=path)
     await hosted.deposit(*(Removal(path=each) for each in paths))
     return Reply(202, headers=VERSION)
