@@ -20,11 +20,13 @@ from pakhus.domain.repository import ANY, Repository, RepositoryType
 from pakhus.domain.security import Actor, Permission, may
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.deposit import Depositor, Place, require
+from pakhus.engine.entrance import EntranceHandle, Sessions
 from pakhus.engine.found import Edition, Found, Rendered, Visit
 from pakhus.engine.group import GroupSource
-from pakhus.engine.handles import EntranceHandle, HostedHandle, Sessions, ViewHandle
+from pakhus.engine.handles import HostedHandle, ViewHandle
 from pakhus.engine.holding import Holding
 from pakhus.engine.hosted import HostedSource
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.memory import Memory
 from pakhus.engine.negotiation import choose
 from pakhus.engine.proxy import ProxySource
@@ -33,7 +35,7 @@ from pakhus.engine.request import Entering, Request
 from pakhus.engine.stores import Stores
 from pakhus.engine.uploads import Uploads
 from pakhus.kit.context import Call, Context, Entrance, Headers, Hosted, Removal, Reply, View
-from pakhus.kit.format import Action, Checksum, Derived, Document, DocumentSet, Drop, File, Format, Route
+from pakhus.kit.format import Action, Checksum, Derived, Document, DocumentSet, Drop, File, Format, PublicKey, Route
 from pakhus.kit.paths import template
 from pakhus.remote.client import Upstreams
 
@@ -59,6 +61,7 @@ class Engine:
         stores: Stores,
         upstreams: Upstreams,
         sessions: Sessions,
+        keyring: Keyring,
         *,
         now: Callable[[], datetime],
         seconds: Callable[[], float],
@@ -81,7 +84,14 @@ class Engine:
             RepositoryType.PROXY: self.proxies,
             RepositoryType.GROUP: GroupSource(self),
         }
-        self.publisher = Publisher(database, catalog, stores, self)
+        self.keyring = keyring
+        self.publisher = Publisher(database, catalog, stores, keyring, self, now=now)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self.publisher.close()
+        await self.keyring.close()
+        await self.proxies.fills.close()
 
     async def handle(self, request: Request) -> Found | Reply:
         """Answer a request whose actor is known; every permission is checked in here."""
@@ -134,27 +144,6 @@ class Engine:
             return None
         return None if found is None else found.asset
 
-    def reachable(self, format: Format, path: str, actor: Actor) -> list[Repository]:
-        """The repositories of a format that a mount leads to and in which the actor may read a path."""
-        return [
-            each
-            for each in self.catalog.everything()
-            if each.format == format.name
-            and each.online
-            and any(mount.enabled(self.catalog.options(each)) for mount in format.mounts)
-            and may(actor, Permission.READ, each, path).allowed
-        ]
-
-    async def model_of(self, repository: Repository, document: Document[Any], actor: Actor) -> Any:
-        """A document's model in a repository; `None` where it cannot be had."""
-        options = self.catalog.options(repository)
-        ctx = Context(repository.name, document.path, {}, {}, document.media_types[0], options, lambda path: path)
-        try:
-            edition = await self.edition(repository, document, ctx, Visit(actor))
-            return None if edition is None else await self.model(edition, document, ctx)
-        except (Unavailable, Blocked):
-            return None
-
     async def _held(self, route: Route, ctx: Context, found: Found) -> bool:
         """A client that asks whether an expendable file is there may be about to refer to it."""
         if found.asset is None or not isinstance(route, File) or route.expendable(ctx, found.asset) is None:
@@ -167,6 +156,8 @@ class Engine:
         """What a GET sends: one path for files, documents and checksums."""
         if isinstance(route, Checksum):
             return await self._checksum(repository, ctx, visit)
+        if isinstance(route, PublicKey) and repository.type is not RepositoryType.PROXY:
+            return await self._public_key(repository, route, ctx)
         if isinstance(route, File):
             found = await self.file(repository, route, ctx, visit)
             return found and found.with_headers(route.headers(ctx, found.as_content()))
@@ -191,6 +182,15 @@ class Engine:
         if repository.type is RepositoryType.PROXY:
             return await self.proxies.published(repository, route, inside, visit)
         return await self.publisher.found(repository, route, inside)
+
+    async def _public_key(self, repository: Repository, route: PublicKey, ctx: Context) -> Found:
+        keys = await self.keyring.keys(repository)
+        return Found(
+            body=Rendered(keys.public(armored=route.armored)),
+            content_type=route.content_type(ctx),
+            etag=f'"{hashlib.sha256(keys.edition.encode()).hexdigest()[:40]}"',
+            modified=max((row.created for row in keys.rows if row.created is not None), default=None),
+        )
 
     async def edition(
         self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit

@@ -20,7 +20,7 @@ from pakhus.database.accounts import PrivilegeRow, Role, TokenRow, User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import AlreadyExists, Invalid, NotFound, Unauthenticated
 from pakhus.domain.security import Actor, Grant
-from pakhus.engine.handles import Located
+from pakhus.engine.entrance import Located
 from pakhus.services.passing import SECONDS, Claims, PassingTokens
 from pakhus.services.passwords import Passwords
 from pakhus.services.privileges import grants_of
