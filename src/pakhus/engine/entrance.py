@@ -23,13 +23,13 @@ Model = TypeVar("Model")
 class Sessions(Protocol):
     """How a protocol's own login reaches the accounts."""
 
-    async def login(self, username: str, password: str, *, label: str, address: str) -> str:
+    async def login(self, username: str, password: str, *, label: str, address: str, format: str = "") -> str:
         """A new token. Raises `Unauthenticated`."""
         ...
 
     async def logout(self, token: str) -> None: ...
 
-    async def by_password(self, username: str, password: str, address: str) -> Actor: ...
+    async def by_password(self, username: str, password: str, address: str, *, format: str = "") -> Actor: ...
 
     async def by_offline(self, token: str, address: str) -> Actor:
         """Whom a token that `offline` gave speaks of."""
@@ -76,7 +76,7 @@ class EntranceHandle:
         if offline:
             actor = await sessions.by_offline(offline, actor.address)
         elif password:
-            actor = await sessions.by_password(username, password, actor.address)
+            actor = await sessions.by_password(username, password, actor.address, format=self._format.name)
         allowed, located = [], []
         for scope in scopes:
             place = self._asked.locate(scope.path)

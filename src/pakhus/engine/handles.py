@@ -147,7 +147,8 @@ class ViewHandle(EntranceHandle):
         return replies
 
     async def login(self, username: str, password: str, *, label: str) -> str:
-        return await self._engine.sessions.login(username, password, label=label, address=self._visit.actor.address)
+        where = {"address": self._visit.actor.address, "format": self._repository.format}
+        return await self._engine.sessions.login(username, password, label=label, **where)
 
     async def logout(self, token: str) -> None:
         await self._engine.sessions.logout(token)

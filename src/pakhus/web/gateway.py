@@ -14,6 +14,7 @@ from pakhus.domain.errors import (
     Unauthenticated,
 )
 from pakhus.domain.repository import Repository
+from pakhus.domain.security import Actor
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
@@ -150,7 +151,7 @@ class Gateway:
         asked.repository = repository = self._engine.catalog.get(address.repository)
         asked.format = format = self._engine.catalog.format(repository)
         exchange.note(repository=repository.name, format=repository.format)
-        actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
+        actor = await self._identified(exchange, format)
         exchange.note(actor=actor.user)
         exchange.check_size()
         request = Request(
@@ -183,10 +184,14 @@ class Gateway:
                 raise Unauthenticated(f"authentication is required: {error.message}") from error
             raise
 
+    async def _identified(self, exchange: Exchange, format: Format) -> Actor:
+        client = self._origins.address(exchange)
+        return await identify(exchange, self._accounts, client, format.credentials, format=format.name)
+
     async def _enter(self, exchange: Exchange, address: Address) -> Reply:
         format = address.format
         assert format is not None
-        actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
+        actor = await self._identified(exchange, format)
         exchange.note(actor=actor.user, format=format.name)
         exchange.check_size()
         entering = Entering(
