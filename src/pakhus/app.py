@@ -217,7 +217,7 @@ def create(
         engine=engine,
         keyring=keyring,
         downloads=Downloads(database, clock.now),
-        sweep=Sweep(database, stores, Unreferenced(database, catalog, clock.now)),
+        sweep=Sweep(database, stores, Unreferenced(database, catalog, clock.now), clock.now),
         accounts=identity.accounts,
         realms=identity.realms,
         tokens=identity.tokens,

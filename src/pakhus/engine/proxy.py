@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from pakhus.database import assets
+from pakhus.database import assets, components
 from pakhus.database.transaction import Database
-from pakhus.domain.content import Asset
+from pakhus.domain.content import Asset, Component, Query
 from pakhus.domain.errors import (
     NotFound,
     PakhusError,
@@ -218,6 +218,9 @@ class ProxySource:
         finally:
             reader.close()
 
+    async def find(self, repository: Repository, query: Query) -> Sequence[Component]:
+        return await self._database.read(components.find, repository.id, repository.name, query)
+
     async def fetch(self, repository: Repository, path: str, limit: int) -> bytes | None:
         """GET a small thing that is not kept; `None` when upstream has none, or more than `limit` bytes of it."""
         assert repository.remote is not None
@@ -270,6 +273,9 @@ class UpstreamHandle:
         if model is None:
             raise NotFound(f"{path} is not in the upstream of {want.repository.name}")
         return model
+
+    async def find(self, query: Query) -> Sequence[Component]:
+        return await self._source.find(self._want.repository, query)
 
     async def fetch(self, path: str, *, limit: int) -> bytes | None:
         return await self._source.fetch(self._want.repository, path, limit)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -37,8 +37,12 @@ class Swept:
 
 
 class Sweep:
-    def __init__(self, database: Database, stores: Stores, unreferenced: Unreferenced) -> None:
+    def __init__(
+        self, database: Database, stores: Stores, unreferenced: Unreferenced, now: Callable[[], datetime]
+    ) -> None:
+        """`now` is the time of rows; files have that of the disk."""
         self._database = database
+        self._now = now
         self._stores = stores
         self._unreferenced = unreferenced
         self._owner = secrets.token_hex(8)
@@ -49,20 +53,19 @@ class Sweep:
             return Swept()
         try:
             total = Swept(assets=await self._unreferenced.run())
-            before = datetime.now(UTC) - grace
             for store in self._stores.everything():
-                total = _sum(total, await self._store(store, before))
+                total = _sum(total, await self._store(store, self._now() - grace, time.time() - grace.total_seconds()))
             log.info("swept", **asdict(total))
             return total
         finally:
             await self._database.write(leases.release, "sweep", self._owner)
 
-    async def _store(self, store: BlobStore, before: datetime) -> Swept:
+    async def _store(self, store: BlobStore, before: datetime, written_before: float) -> Swept:
         """What is written while the sweep runs is younger than `before`, whatever the grace."""
-        drafts = await store.sweep_drafts(time.time() - before.timestamp())
+        drafts = await store.sweep_drafts(time.time() - written_before)
         ended = await self._uploads(store, before)
         freed, size = await self._unused(store, before)
-        strays = await self._strays(store, before.timestamp())
+        strays = await self._strays(store, written_before)
         return Swept(drafts=drafts, uploads=ended, blobs=freed, bytes=size, strays=strays)
 
     async def _uploads(self, store: BlobStore, before: datetime) -> int:

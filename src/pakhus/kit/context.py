@@ -293,6 +293,10 @@ class Upstream(Protocol):
         """The parsed document, read through the cache. Raises `NotFound` when upstream has none."""
         ...
 
+    async def find(self, query: Query) -> Sequence[Component]:
+        """What the proxy has kept."""
+        ...
+
     async def fetch(self, path: str, *, limit: int) -> bytes | None:
         """GET a small thing that is not kept, a checksum say; `None` when upstream has none within `limit` bytes."""
         ...

@@ -9,7 +9,7 @@ from pakhus.domain.content import Asset, Digests
 from pakhus.domain.errors import AssetNotFound, Invalid
 from pakhus.formats.docker.manifests import VERSION, blob_path
 from pakhus.formats.docker.names import check_digest, check_name, verify
-from pakhus.formats.docker.upstream import located
+from pakhus.formats.docker.upstream import foreign, located
 from pakhus.kit.context import Call, Content, Context, Deposit, Draft, Headers, Hosted, Removal, Reply, Upstream
 from pakhus.kit.format import File, Origin
 
@@ -39,7 +39,7 @@ class BlobFile(File):
         return {**VERSION, "docker-content-digest": ctx["digest"]}
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
-        return Origin(located(ctx, f"blobs/{ctx['digest']}"))
+        return Origin(located(ctx, f"blobs/{ctx['digest']}"), otherwise=await foreign(ctx, upstream))
 
     def expendable(self, ctx: Context, asset: Asset) -> timedelta | None:
         return UNUSED

@@ -65,6 +65,16 @@ class ProxyOptions(Spare):
     cache_foreign_layers: bool = False
     foreign_layer_url_whitelist: list[str] = []
 
+    @field_validator("foreign_layer_url_whitelist")
+    @classmethod
+    def are_expressions(cls, value: list[str]) -> list[str]:
+        for each in value:
+            try:
+                re.compile(each)
+            except re.error as error:
+                raise ValueError(f"'{each}' is not a regular expression: {error}") from error
+        return value
+
 
 class ProxySettings(Settings):
     docker: DockerOptions = Field(default_factory=DockerOptions)
