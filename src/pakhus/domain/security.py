@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pakhus.domain.errors import Forbidden, OutOfScope
@@ -80,6 +80,13 @@ class Actor:
     address: str = ""
     roles: tuple[str, ...] = ()
     passing: bool = False
+
+    def behind(self) -> Actor:
+        """The actor at a group's members: a token that is good for the group is good for what lies behind it.
+
+        The user's own rights count there all the same.
+        """
+        return self if self.limits is None else replace(self, limits=None)
 
 
 @dataclass(frozen=True, slots=True)

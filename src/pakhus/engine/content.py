@@ -19,7 +19,7 @@ from pakhus.domain.policies import routed
 from pakhus.domain.repository import ANY, Repository, RepositoryType
 from pakhus.domain.security import Actor, Permission, may
 from pakhus.engine.catalog import Catalog
-from pakhus.engine.deposit import Depositor, Place, require
+from pakhus.engine.deposit import Depositor, Place, require_any
 from pakhus.engine.entrance import EntranceHandle, Sessions
 from pakhus.engine.found import Edition, Found, Rendered, Visit
 from pakhus.engine.group import GroupSource
@@ -219,7 +219,7 @@ class Engine:
             if member is not None
             and member.online
             and member.id not in visit.behind
-            and may(visit.actor, Permission.READ, member, ctx.path).allowed
+            and may(visit.actor.behind(), Permission.READ, member, ctx.path).allowed
         ]
 
     def upstreams_behind(self, repository: Repository, visit: Visit) -> list[Repository]:
@@ -232,7 +232,7 @@ class Engine:
             member = self.catalog.find(name)
             if member is None or not member.online or member.id in inside.behind:
                 continue
-            if may(visit.actor, Permission.READ, member, None).allowed:
+            if may(visit.actor.behind(), Permission.READ, member, None).allowed:
                 found.extend(self.upstreams_behind(member, inside))
         return list({each.id: each for each in found}.values())
 
@@ -296,8 +296,9 @@ class Engine:
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def place(self, repository: Repository, actor: Actor) -> Place:
-        return Place(repository, self.catalog.format(repository), actor)
+    def place(self, repository: Repository, actor: Actor, addressed: Repository | None = None) -> Place:
+        group = None if addressed is None or addressed.id == repository.id else addressed
+        return Place(repository, self.catalog.format(repository), actor, group)
 
     def writable(self, repository: Repository) -> Repository:
         """The hosted repository that a write goes to: itself, or the writable member of a group."""
@@ -313,11 +314,12 @@ class Engine:
     ) -> HostedHandle:
         """What an action or an upload holds of a hosted repository."""
         inside = replace(ctx, repository=repository.name, settings=self.catalog.options(repository))
-        return HostedHandle(self, self.place(repository, actor), inside, request)
+        addressed = None if request is None else request.repository
+        return HostedHandle(self, self.place(repository, actor, addressed), inside, request)
 
     async def _write(self, request: Request, format: Format, route: Drop, ctx: Context) -> Reply:
         target = self._target(request, Permission.DELETE if request.method == "DELETE" else Permission.ADD)
-        hosted = self.hosted(target, request.actor, ctx)
+        hosted = self.hosted(target, request.actor, ctx, request)
         if request.method == "DELETE":
             await hosted.deposit(Removal(path=request.path))
             return Reply(204)
@@ -347,7 +349,7 @@ class Engine:
         if not target.online:
             raise Offline("Repository offline")
         if needs is not None:
-            require_any(self.place(target, request.actor), needs, request.path)
+            require_any(self.place(target, request.actor, request.repository), needs, request.path)
         return target
 
     def _require(self, request: Request, action: Permission) -> None:
@@ -376,13 +378,6 @@ class Engine:
         if not isinstance(route, Document):
             return ctx
         return replace(ctx, accept=choose(ctx.accept, route.media_types))
-
-
-def require_any(place: Place, action: Permission, path: str) -> None:
-    """Raise unless the actor may; for ADD, the right to EDIT lets a request pass to where its paths are known."""
-    if action is Permission.ADD and may(place.actor, Permission.EDIT, place.repository, path).allowed:
-        return
-    require(place, action, path)
 
 
 def _asked(document: Document[Any], ctx: Context) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ from pakhus.domain.errors import (
     AssetNotFound,
     BadPath,
     ComponentNotFound,
+    Forbidden,
     MissingReference,
     Offline,
     PolicyViolation,
@@ -41,11 +42,12 @@ from pakhus.storage.store import Draft
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where changes go, and in whose name."""
+    """Where changes go, in whose name, and through which group, if through one."""
 
     repository: Repository
     format: Format
     actor: Actor
+    group: Repository | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +274,26 @@ def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[A
 
 
 def require(place: Place, action: Permission, path: str) -> None:
-    """Raise `Forbidden` unless the actor may."""
-    decision = may(place.actor, action, place.repository, path)
+    """Raise `Forbidden` unless the actor may: at the group that it addressed, and at the member behind it."""
+    actor = place.actor
+    if place.group is not None:
+        _require(actor, action, place.group, path)
+        actor = actor.behind()
+    _require(actor, action, place.repository, path)
+
+
+def require_any(place: Place, action: Permission, path: str) -> None:
+    """Raise unless the actor may; for ADD, the right to EDIT lets a request pass to where its paths are known."""
+    if action is Permission.ADD:
+        try:
+            require(place, Permission.EDIT, path)
+        except Forbidden:
+            require(place, action, path)
+        return
+    require(place, action, path)
+
+
+def _require(actor: Actor, action: Permission, repository: Repository, path: str) -> None:
+    decision = may(actor, action, repository, path)
     if not decision.allowed:
         raise refusal(decision)
