@@ -47,7 +47,7 @@ class Client:
         self.home = self.program.home()
         (self.home / ".cargo").mkdir()
         setup = next(s for s in USAGE if s.file and self.replacing == ("place" in s.client))
-        (self.home / ".cargo/config.toml").write_text(setup.text.format(name="pakhus", url=self.url))
+        (self.home / ".cargo/config.toml").write_text(setup.filled(self.url, name="pakhus", user="", password="").text)
 
     def run(self, *args: str, package: str = "", stdin: str | None = None) -> Result:
         env = {"CARGO_REGISTRIES_PAKHUS_TOKEN": self.token} if self.token else {}
@@ -317,8 +317,8 @@ def test_login_keeps_a_token_that_reads_and_publishes(
 def test_the_login_snippet_takes_name_and_password(client: Callable[..., Client], shapes: Topology) -> None:
     user, password = shapes.near.writer("cargo-writer", "cargo", shapes.name("hosted"))
     someone = client(shapes.url("hosted"), token="")
-    snippet = next(s.text for s in USAGE if "log in" in s.client)
-    command = snippet.format(name="pakhus", url=someone.url, user=user, password=password)
+    snippet = next(s for s in USAGE if "cargo login" in s.text)
+    command = snippet.filled(someone.url, name="pakhus", user=user, password=password).text.splitlines()[0]
 
     shell = replace(someone.program, command=("sh", "-c"))
     shell.run(command, home=someone.home).ok()

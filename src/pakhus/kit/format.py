@@ -37,6 +37,7 @@ from pakhus.kit.context import (
     View,
 )
 from pakhus.kit.paths import template
+from pakhus.kit.usage import Snippet
 
 Model = TypeVar("Model")
 READS = ("GET", "HEAD")
@@ -276,19 +277,6 @@ class Clue:
     member: str = ""
     xpath: str = ""
     without: str = ""
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """How a client is set up: `{url}` (with trailing slash), `{host}`, `{name}`, `{user}`, `{password}` are filled in.
-
-    `file` is where the text belongs (`~/.npmrc`), or empty for commands.
-    """
-
-    client: str
-    text: str
-    file: str = ""
-    language: str = "shell"
 
 
 class Format:

@@ -22,6 +22,7 @@ CONFIG = """\
 
 USAGE = (
     Snippet("dotnet", CONFIG, file="nuget.config", language="xml"),
-    Snippet("dotnet", "dotnet nuget push <package>.nupkg --source {url}index.json --api-key <token>"),
-    Snippet("nuget (V2)", "nuget install <package> -Source {url}\nnuget push <package>.nupkg -Source {url} <token>"),
+    Snippet("dotnet", "dotnet add package <package>\ndotnet nuget push <file>.nupkg --source {name} --api-key any"),
+    Snippet("nuget (V2)", CONFIG.replace("index.json", ""), file="~/.config/NuGet/NuGet.Config", language="xml"),
+    Snippet("nuget (V2)", "nuget push <file>.nupkg any -Source {url}\nnuget install <package> -Source {url}"),
 )
