@@ -26,9 +26,9 @@ from pakhus.engine.keeping import BlobVanished, Safe, make_safe
 from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
 from pakhus.engine.stores import Stores
-from pakhus.engine.wants import REFUSALS, Want, request_headers, with_query
+from pakhus.engine.wants import REFUSALS, Want, accepted, request_headers, with_query
 from pakhus.kit.context import Context, Upstream
-from pakhus.kit.format import Document, File
+from pakhus.kit.format import BREAK, Document, File
 from pakhus.remote.client import Response, Upstreams
 from pakhus.storage.store import Draft
 
@@ -38,6 +38,8 @@ LEASE_SECONDS = 10.0
 """Renewed while a fill goes on, however long: short, since after a crash it is what the next client waits for."""
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, LookupError)
+"""What a format raises that meets something else than it expects."""
 
 
 class Fetcher:
@@ -150,7 +152,10 @@ class Fetcher:
         try:
             if isinstance(want.route, File):
                 fill.answer(Found(Growing(draft, response.size), kind, kept.etag, moment(kept.last_modified)))
-            await _pour(response, draft, want, origin)
+            await _pour(response, draft, want)
+            if isinstance(want.route, Document) and want.route.pages > 1:
+                kept = await self._pour_rest(draft, want, want.route, kept)
+            _verify(want, origin, draft.size, await draft.finish())
             if isinstance(want.route, Document):
                 await self._understand(want, want.route, draft, kept.origin, kind)
             safe = await make_safe(self._database, store, draft)
@@ -163,6 +168,24 @@ class Fetcher:
         await safe.done()
         self._negatives.forget(want.repository, want.key)
         fill.finish(asset)
+
+    async def _pour_rest(self, draft: Draft, want: Want, document: Document[Any], kept: Kept) -> Kept:
+        """The pages after the first one. A page's validators say nothing of the other pages: they are not kept."""
+        start, source, asked = 0, kept.origin, {kept.origin}
+        while len(asked) < document.pages:
+            page = await asyncio.to_thread(_whole, draft, start)
+            location = await asyncio.to_thread(_following, document, replace(want.ctx, source=source), page)
+            if not location or location in asked:
+                break
+            asked.add(location)
+            await draft.write(BREAK)
+            start = draft.size
+            async with self._upstreams.request(want.remote, location, headers=accepted(want)) as response:
+                if response.status != 200:
+                    raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
+                source = response.url
+                await _pour(response, draft, want)
+        return replace(kept, etag="", last_modified="") if start else kept
 
     async def _understand(self, want: Want, document: Document[Any], draft: Draft, source: str, kind: str) -> None:
         """Raise for a document that cannot be read: it must not take the place of one that could."""
@@ -192,20 +215,22 @@ def _content_type(want: Want, response: Response) -> str:
     return guess or said or "application/octet-stream"
 
 
-async def _pour(response: Response, draft: Draft, want: Want, origin: Origin) -> None:
+async def _pour(response: Response, draft: Draft, want: Want) -> None:
     limit = None if isinstance(want.route, File) else want.route.limit
     async for chunk in response.chunks():
         await draft.write(chunk)
         if limit is not None and draft.size > limit:
             raise UpstreamRefused(f"{want.key} of the upstream is larger than {limit} bytes")
-    digests = await draft.finish()
+
+
+def _verify(want: Want, origin: Origin, size: int, digests: Digests) -> None:
     try:
-        _verify(want, origin, draft.size, digests)
+        _check(want, origin, size, digests)
     except DigestMismatch as error:
         raise UpstreamDown(f"the upstream of {want.repository.name} sent a wrong body: {error.message}") from error
 
 
-def _verify(want: Want, origin: Origin, size: int, digests: Digests) -> None:
+def _check(want: Want, origin: Origin, size: int, digests: Digests) -> None:
     if isinstance(want.route, File):
         want.route.verify(want.ctx, digests)
     for algorithm, promised in origin.digests.items():
@@ -248,16 +273,24 @@ def _mark_verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     assets.verified(tx, asset_id, kept)
 
 
-def _whole(draft: Draft) -> bytes:
+def _whole(draft: Draft, start: int = 0) -> bytes:
     with draft.open() as body:
+        body.seek(start)
         return body.read()
+
+
+def _following(document: Document[Any], ctx: Context, page: bytes) -> str:
+    try:
+        return document.following(ctx, page)
+    except (PakhusError, *MALFORMED) as error:
+        raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
 
 
 def parsed(document: Document[Any], ctx: Context, body: bytes, source: str, content_type: str) -> Any:
     """An upstream document that cannot be read is an upstream that cannot be used, not a fault of the client's."""
     try:
         return document.parse(replace(ctx, source=source, accept=content_type), body)
-    except (PakhusError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
+    except (PakhusError, *MALFORMED) as error:
         raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
 
 

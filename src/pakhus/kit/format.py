@@ -41,6 +41,8 @@ from pakhus.kit.usage import Snippet
 
 Model = TypeVar("Model")
 READS = ("GET", "HEAD")
+BREAK = b"\f"
+"""Between the pages of an upstream's document: a form feed, which neither XML nor JSON can have."""
 
 
 class File:
@@ -128,7 +130,9 @@ class Document(Derived[Model]):
     upstream_accept: ClassVar[str] = ""
     query: ClassVar[tuple[str, ...]] = ()
     limit: ClassVar[int] = 256 << 20
-    """The largest upstream document that a proxy takes, in bytes."""
+    """The largest upstream document that a proxy takes, in bytes, with all its pages."""
+    pages: ClassVar[int] = 1
+    """Of an upstream's document in pages a proxy takes at most so many; `parse` finds `BREAK` between them."""
 
     @abstractmethod
     def parse(self, ctx: Context, body: bytes) -> Model:
@@ -143,6 +147,14 @@ class Document(Derived[Model]):
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         return Origin(ctx.path)
+
+    def following(self, ctx: Context, page: bytes) -> str:
+        """Where the upstream's document goes on after this page: a path or a URL; empty after the last one."""
+        return ""
+
+    def max_age(self, ctx: Context) -> float | None:
+        """Minutes that a proxy keeps it (−1: for ever), where that is not the repository's metadata max age."""
+        return None
 
 
 class DocumentSet(Derived[Model]):
@@ -358,6 +370,7 @@ __all__ = [
     "ANY",
     "BASIC",
     "BEARER",
+    "BREAK",
     "HOSTED",
     "READS",
     "Action",

@@ -137,7 +137,7 @@ def read_page(source: str, found: Mapping[str, Any]) -> Page:
     return Page(key(found["lower"]), key(found["upper"]), int(found["count"]), leaves, urljoin(source, found["@id"]))
 
 
-class RegistrationIndex(Document[Registration]):
+class RegistrationIndex(atom.Fed[Registration]):
     """`{id}/index.json`."""
 
     path = HIVE + "/{id}/index.json"
@@ -150,7 +150,7 @@ class RegistrationIndex(Document[Registration]):
         return Registration(paged(leaves, inline=len(leaves) <= INLINED)) if leaves else None
 
     def parse(self, ctx: Context, body: bytes) -> Registration:
-        if body.lstrip()[:1] == b"<":
+        if atom.is_feed(body):
             return Registration(paged(ordered(atom.read(ctx, body).leaves), inline=True))
         items = members(parse_json(body), "a registration").get("items")
         if not isinstance(items, list):
@@ -250,8 +250,8 @@ class RegistrationLeaf(Document[Leaf]):
         return next(iter(shown(ctx, leaves_of(components))), None)
 
     def parse(self, ctx: Context, body: bytes) -> Leaf:
-        if body.lstrip()[:1] == b"<":
-            return next(leaf for leaf in atom.read(ctx, body).leaves if leaf.key == key(ctx["version"]))
+        if atom.is_feed(body):
+            return atom.read(ctx, body).leaves[0]
         found = members(parse_json(body), "a leaf of a registration")
         return Leaf(
             ctx["id"],
@@ -281,7 +281,7 @@ class RegistrationLeaf(Document[Leaf]):
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         if is_v2(ctx):
-            return Origin(atom.by_id(ctx["id"]))
+            return Origin(atom.by_key(ctx["id"], ctx["version"]))
         return Origin(await below(upstream, REGISTRATION_TYPES, f"{ctx['id']}/{ctx['version']}.json"))
 
 
