@@ -201,4 +201,4 @@ async def test_the_rest_upload_reads_everything_from_the_file(server: Serving) -
 
     listed = await server.http.get(f"{server.url}/service/rest/v1/search?repository=hosted&nuget.id=By.Rest")
 
-    assert [(each["name"], each["version"]) for each in listed.json()["items"]] == [("by.rest", "1.0.0")]
+    assert [(each["name"], each["version"]) for each in listed.json()["items"]] == [("By.Rest", "1.0.0")]

@@ -332,6 +332,10 @@ class Format:
     def prerelease(self, version: str) -> bool:
         return False
 
+    def title(self, component: Component) -> str:
+        """The component's name as its author spells it."""
+        return component.name
+
     def browse(self, asset: Asset) -> Sequence[str]:
         """Where the asset stands in the browse tree."""
         return asset.path.split("/")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Option
 
-from pakhus.domain.content import Asset
+from pakhus.domain.content import Asset, Component
 from pakhus.domain.errors import PakhusError
 from pakhus.domain.repository import RepositoryType
 from pakhus.domain.security import Permission
@@ -110,6 +110,9 @@ class Nuget(Format):
 
     def prerelease(self, version: str) -> bool:
         return nuget_prerelease(version)
+
+    def title(self, component: Component) -> str:
+        return str(component.attributes.get("id", component.name))
 
     def browse(self, asset: Asset) -> Sequence[str]:
         """Id, version, file: without the folder that they are all in."""
