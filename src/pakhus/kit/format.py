@@ -280,14 +280,15 @@ class UploadForm:
 class Clue:
     """Where the installed client of a format keeps the address of its own upstream.
 
-    Either what a `command` prints, or an element (`xpath`) of XML files that a `glob` finds, perhaps as `member` of
-    a zip. The first address found wins; `without` is cut off its end.
+    Either what a `command` prints, or an element (`xpath`), or its `attribute`, of XML files that a `glob` finds,
+    perhaps as `member` of a zip. The first address found wins; `without` is cut off its end.
     """
 
     command: tuple[str, ...] = ()
     glob: str = ""
     member: str = ""
     xpath: str = ""
+    attribute: str = ""
     without: str = ""
 
 

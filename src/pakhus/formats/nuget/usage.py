@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pakhus.kit.format import Snippet
+from pakhus.kit.format import Clue, Snippet
 
 CONFIG = """\
 <?xml version="1.0" encoding="utf-8"?>
@@ -26,3 +26,13 @@ USAGE = (
     Snippet("nuget (V2)", CONFIG.replace("index.json", ""), file="~/.config/NuGet/NuGet.Config", language="xml"),
     Snippet("nuget (V2)", "nuget push <file>.nupkg any -Source {url}\nnuget install <package> -Source {url}"),
 )
+
+CLUES = (
+    Clue(
+        glob="~/.nuget/NuGet/NuGet.Config",
+        xpath="packageSources/add",
+        attribute="value",
+        without="/index.json",
+    ),
+)
+"""dotnet writes this file when it is first used; what stands there is an index."""
