@@ -77,9 +77,9 @@ def test_the_newest_package_revision_is_installed_and_all_are_listed(
     url = shapes.url(shapes.source(shape))
     recipe = RECIPE.replace(
         "    def package_info",
-        '        open(os.path.join(self.package_folder, "built.txt"), "w").write(os.environ["BUILD"])\n\n    def package_info',
+        "        with open(os.path.join(self.package_folder, 'built.txt'), 'w') as built:\n"
+        "            built.write(os.environ['BUILD'])\n\n    def package_info",
     )
-    built = []
     for number in ("first", "second", "third"):
         publisher = client("conan", url)
         project = publisher.home / "project"
@@ -88,7 +88,6 @@ def test_the_newest_package_revision_is_installed_and_all_are_listed(
         (project / "conanfile.py").write_text(recipe.format(name=name, version="1.0", settings='("os",)'))
         publisher.program.run("create", ".", cwd=project, home=publisher.home, env={"BUILD": number}).ok()
         publisher.upload(f"{name}/1.0").ok()
-        built.append(number)
     reader = client("conan", shapes.url(shape))
 
     listed = reader.listed(f"{name}/1.0#*:*#*")[f"{name}/1.0"]["revisions"]
@@ -101,7 +100,7 @@ def test_the_newest_package_revision_is_installed_and_all_are_listed(
     newest = max(package["revisions"], key=lambda each: package["revisions"][each]["timestamp"])
     identity = next(iter(recipe_revision["packages"]))
     publisher.run("remove", f"{name}/1.0:{identity}#{newest}", "-r", "pakhus", "-c").ok()
-    if shapes.source(shape) == "hosted" and shape == "hosted":
+    if shape == "hosted":
         fresh = client("conan", shapes.url(shape))
         fresh.install(f"{name}/1.0").ok()
         assert [file.read_text() for file in (fresh.home / ".conan2/p").rglob("p/built.txt")] == ["second"]

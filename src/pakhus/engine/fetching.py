@@ -171,21 +171,20 @@ class Fetcher:
 
     async def _pour_rest(self, draft: Draft, want: Want, document: Document[Any], kept: Kept) -> Kept:
         """The pages after the first one. A page's validators say nothing of the other pages: they are not kept."""
-        start, source, asked = 0, kept.origin, {kept.origin}
+        source, asked = kept.origin, {kept.origin}
         while len(asked) < document.pages:
-            page = await asyncio.to_thread(_whole, draft, start)
-            location = await asyncio.to_thread(_following, document, replace(want.ctx, source=source), page)
+            body = await asyncio.to_thread(_whole, draft)
+            location = await asyncio.to_thread(_following, document, replace(want.ctx, source=source), body)
             if not location or location in asked:
                 break
             asked.add(location)
             await draft.write(BREAK)
-            start = draft.size
             async with self._upstreams.request(want.remote, location, headers=accepted(want)) as response:
                 if response.status != 200:
                     raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
                 source = response.url
                 await _pour(response, draft, want)
-        return replace(kept, etag="", last_modified="") if start else kept
+        return replace(kept, etag="", last_modified="") if len(asked) > 1 else kept
 
     async def _understand(self, want: Want, document: Document[Any], draft: Draft, source: str, kind: str) -> None:
         """Raise for a document that cannot be read: it must not take the place of one that could."""
@@ -273,15 +272,14 @@ def _mark_verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     assets.verified(tx, asset_id, kept)
 
 
-def _whole(draft: Draft, start: int = 0) -> bytes:
+def _whole(draft: Draft) -> bytes:
     with draft.open() as body:
-        body.seek(start)
         return body.read()
 
 
-def _following(document: Document[Any], ctx: Context, page: bytes) -> str:
+def _following(document: Document[Any], ctx: Context, body: bytes) -> str:
     try:
-        return document.following(ctx, page)
+        return document.following(ctx, body)
     except (PakhusError, *MALFORMED) as error:
         raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
 

@@ -148,8 +148,8 @@ class Document(Derived[Model]):
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         return Origin(ctx.path)
 
-    def following(self, ctx: Context, page: bytes) -> str:
-        """Where the upstream's document goes on after this page: a path or a URL; empty after the last one."""
+    def following(self, ctx: Context, body: bytes) -> str:
+        """Where the upstream's document goes on after these pages: a path or a URL; empty after the last one."""
         return ""
 
     def max_age(self, ctx: Context) -> float | None:

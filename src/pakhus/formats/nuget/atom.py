@@ -46,8 +46,8 @@ class Fed(Document[Model]):
 
     pages = 100
 
-    def following(self, ctx: Context, page: bytes) -> str:
-        return read(ctx, page).next if is_feed(page) else ""
+    def following(self, ctx: Context, body: bytes) -> str:
+        return _page(ctx, body.rpartition(BREAK)[2]).next if is_feed(body) else ""
 
 
 def by_id(id: str) -> str:
