@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -27,9 +27,9 @@ from pakhus.engine.keeping import BlobVanished, Safe, make_safe
 from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
 from pakhus.engine.stores import Stores
-from pakhus.engine.wants import REFUSALS, Want, plain_headers, request_headers, with_query
+from pakhus.engine.wants import REFUSALS, Want, accepted, request_headers, with_query
 from pakhus.kit.context import Context, Upstream
-from pakhus.kit.format import Document, File
+from pakhus.kit.format import BREAK, Document, File
 from pakhus.remote.client import Response, Upstreams
 from pakhus.storage.store import Draft
 
@@ -39,7 +39,8 @@ LEASE_SECONDS = 10.0
 """Renewed while a fill goes on, however long: short, since after a crash it is what the next client waits for."""
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
-MOST_PAGES = 10_000
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, LookupError)
+"""What a format raises that meets something else than it expects."""
 
 
 class Fetcher:
@@ -178,9 +179,11 @@ class Fetcher:
         try:
             if isinstance(want.route, File):
                 fill.answer(Found(Growing(draft, response.size), kind, kept.etag, moment(kept.last_modified)))
-            await _pour(response, draft, want, origin)
+            await _pour(response, draft, want)
+            if isinstance(want.route, Document) and want.route.pages > 1:
+                kept = await self._pour_rest(draft, want, want.route, kept, response)
+            _verify(want, origin, draft.size, await draft.finish())
             if isinstance(want.route, Document):
-                draft, kept = await self._with_following(want, want.route, response, draft, kept)
                 await self._understand(want, want.route, draft, kept.origin, kind)
             safe = await make_safe(self._database, store, draft)
             asset = await self._keep(want, origin, safe, kind, kept)
@@ -193,31 +196,25 @@ class Fetcher:
         self._negatives.forget(want.repository, want.key)
         fill.finish(asset)
 
-    async def _with_following(
-        self, want: Want, document: Document[Any], response: Response, draft: Draft, kept: Kept
-    ) -> tuple[Draft, Kept]:
-        """The first page and all that follow it, as one body; its validators would only speak for the first."""
-        page = await asyncio.to_thread(_whole, draft)
-        following = document.following(want.ctx, response.headers, page)
-        if following is None:
-            return draft, kept
-        pages, size = [page], len(page)
-        while following is not None:
-            location = urljoin(response.url, following)
-            async with self._upstreams.request(want.remote, location, headers=plain_headers(want)) as more:
+    async def _pour_rest(
+        self, draft: Draft, want: Want, document: Document[Any], kept: Kept, response: Response
+    ) -> Kept:
+        """The pages after the first one. A page's validators say nothing of the other pages: they are not kept."""
+        source, headers, asked = kept.origin, response.headers, {kept.origin}
+        while len(asked) < document.pages:
+            ctx = replace(want.ctx, source=source)
+            location = await asyncio.to_thread(_following, document, ctx, headers, draft)
+            location = urljoin(source, location) if location else ""
+            if not location or location in asked:
+                break
+            asked.add(location)
+            await draft.write(BREAK)
+            async with self._upstreams.request(want.remote, location, headers=accepted(want)) as more:
                 if more.status != 200:
                     raise UpstreamRefused(f"the upstream of {want.repository.name} answered {more.status}")
-                page = await _bounded(more, document.limit - size)
-                following = document.following(want.ctx, more.headers, page)
-            pages.append(page)
-            size += len(page)
-            if len(pages) > MOST_PAGES:
-                raise UpstreamRefused(f"{want.key} of the upstream has more than {MOST_PAGES} pages")
-        await draft.cancel()
-        joined = await self._stores.get(want.repository.blob_store).begin()
-        await joined.write(await asyncio.to_thread(document.joined, want.ctx, pages))
-        await joined.finish()
-        return joined, replace(kept, etag="", last_modified="")
+                source, headers = more.url, more.headers
+                await _pour(more, draft, want)
+        return replace(kept, etag="", last_modified="") if len(asked) > 1 else kept
 
     async def _understand(self, want: Want, document: Document[Any], draft: Draft, source: str, kind: str) -> None:
         """Raise for a document that cannot be read: it must not take the place of one that could."""
@@ -248,20 +245,22 @@ def _content_type(want: Want, response: Response) -> str:
     return guess or said or "application/octet-stream"
 
 
-async def _pour(response: Response, draft: Draft, want: Want, origin: Origin) -> None:
+async def _pour(response: Response, draft: Draft, want: Want) -> None:
     limit = want.route.limit
     async for chunk in response.chunks():
         await draft.write(chunk)
         if limit is not None and draft.size > limit:
             raise UpstreamRefused(f"{want.key} of the upstream is larger than {limit} bytes")
-    digests = await draft.finish()
+
+
+def _verify(want: Want, origin: Origin, size: int, digests: Digests) -> None:
     try:
-        _verify(want, origin, draft.size, digests)
+        _check(want, origin, size, digests)
     except DigestMismatch as error:
         raise UpstreamDown(f"the upstream of {want.repository.name} sent a wrong body: {error.message}") from error
 
 
-def _verify(want: Want, origin: Origin, size: int, digests: Digests) -> None:
+def _check(want: Want, origin: Origin, size: int, digests: Digests) -> None:
     if isinstance(want.route, File):
         want.route.verify(want.ctx, digests)
     for algorithm, promised in origin.digests.items():
@@ -333,25 +332,23 @@ def _mark_verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     assets.verified(tx, asset_id, kept)
 
 
-async def _bounded(response: Response, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.chunks():
-        body += chunk
-        if len(body) > limit:
-            raise UpstreamRefused(f"{response.url} is larger than what is left of the limit for all pages")
-    return bytes(body)
-
-
 def _whole(draft: Draft) -> bytes:
     with draft.open() as body:
         return body.read()
+
+
+def _following(document: Document[Any], ctx: Context, headers: Mapping[str, str], draft: Draft) -> str:
+    try:
+        return document.following(ctx, headers, lambda: _whole(draft))
+    except (PakhusError, *MALFORMED) as error:
+        raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
 
 
 def parsed(document: Document[Any], ctx: Context, body: bytes, source: str, content_type: str) -> Any:
     """An upstream document that cannot be read is an upstream that cannot be used, not a fault of the client's."""
     try:
         return document.parse(replace(ctx, source=source, accept=content_type), body)
-    except (PakhusError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
+    except (PakhusError, *MALFORMED) as error:
         raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
 
 

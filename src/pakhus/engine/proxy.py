@@ -30,7 +30,7 @@ from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
 from pakhus.engine.relayed import Relayed
 from pakhus.engine.stores import Stores
-from pakhus.engine.wants import REFUSALS, Want, key_of
+from pakhus.engine.wants import REFUSALS, Want, document_age, key_of
 from pakhus.kit.context import Context, Headers
 from pakhus.kit.format import Derived, Document, DocumentSet, File, Format
 from pakhus.kit.paths import expand
@@ -142,7 +142,7 @@ class ProxySource:
                 self._models.put(key, known)
             return known
 
-        return Edition(version, model, asset.updated, self._fresh_for(want, asset, want.remote.metadata_max_age))
+        return Edition(version, model, asset.updated, self._fresh_for(want, asset, document_age(want)))
 
     async def _set_edition(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
@@ -172,7 +172,7 @@ class ProxySource:
         return await self._brought_asset(want)
 
     async def _document_asset(self, want: Want) -> Asset | None:
-        if want.kept is not None and self._fresh_for(want, want.kept, want.remote.metadata_max_age):
+        if want.kept is not None and self._fresh_for(want, want.kept, document_age(want)):
             return want.kept
         return await self._brought_asset(want)
 
@@ -197,7 +197,7 @@ class ProxySource:
     async def _kept(self, repository: Repository, key: str) -> Asset | None:
         return await self._database.glance(assets.by_path, repository.id, repository.name, key)
 
-    def _fresh_for(self, want: Want, asset: Asset, max_age: int) -> float:
+    def _fresh_for(self, want: Want, asset: Asset, max_age: float) -> float:
         if asset.kept is None:
             return math.inf
         return fresh_for(asset.kept.verified, max_age, now=self._now(), invalidated=want.repository.invalidated)

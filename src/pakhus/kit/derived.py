@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from pakhus.domain.content import Component, Origin, Query
@@ -13,6 +13,10 @@ from pakhus.kit.context import Context, Headers, Signer, Upstream
 Model = TypeVar("Model")
 Published = tuple[str | Sequence[str], Iterable[bytes]]
 """A file of a set: its path, or all paths under which the same bytes can be read, and its chunks."""
+
+
+BREAK = b"\f"
+"""Between the pages of an upstream's document: a form feed, which neither XML nor JSON can have."""
 
 
 class Derived(ABC, Generic[Model]):
@@ -54,7 +58,9 @@ class Document(Derived[Model]):
     upstream_accept: ClassVar[str] = ""
     query: ClassVar[tuple[str, ...]] = ()
     limit: ClassVar[int] = 256 << 20
-    """The largest upstream document that a proxy takes, in bytes."""
+    """The largest upstream document that a proxy takes, in bytes, with all its pages."""
+    pages: ClassVar[int] = 1
+    """Of an upstream's document in pages a proxy takes at most so many; `parse` finds `BREAK` between them."""
 
     @abstractmethod
     def parse(self, ctx: Context, body: bytes) -> Model:
@@ -67,13 +73,16 @@ class Document(Derived[Model]):
     def headers(self, ctx: Context, model: Model) -> Headers:
         return {}
 
-    def following(self, ctx: Context, headers: Headers, body: bytes) -> str | None:
-        """The URL of the next page, by a page of an upstream that answers in pages."""
-        return None
+    def following(self, ctx: Context, headers: Headers, body: Callable[[], bytes]) -> str:
+        """Where the upstream's document goes on after these pages: a path or a URL; empty after the last one.
 
-    def joined(self, ctx: Context, pages: Sequence[bytes]) -> bytes:
-        """One body, which `parse` can read, of several pages."""
-        raise NotImplementedError
+        `headers` are the last page's, `body` gives all pages so far.
+        """
+        return ""
+
+    def max_age(self, ctx: Context) -> float | None:
+        """Minutes that a proxy keeps it (−1: for ever), where that is not the repository's metadata max age."""
+        return None
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         return Origin(ctx.path)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, BinaryIO, ClassVar
 
-from pakhus.domain.content import NO_FACTS, Asset, Coordinates, Digests, Facts, Origin
+from pakhus.domain.content import NO_FACTS, Asset, Component, Coordinates, Digests, Facts, Origin
 from pakhus.domain.errors import NotAllowed, NotFound, PakhusError
 from pakhus.domain.repository import ANY, HOSTED, RepositoryType
 from pakhus.domain.security import Permission
-from pakhus.kit.clients import Clue, Snippet
+from pakhus.kit.clients import Clue
 from pakhus.kit.context import (
     Call,
     Content,
@@ -29,9 +29,10 @@ from pakhus.kit.context import (
     Upstream,
     View,
 )
-from pakhus.kit.derived import Derived, Document, DocumentSet, Model, Published
+from pakhus.kit.derived import BREAK, Derived, Document, DocumentSet, Model, Published
 from pakhus.kit.doors import BASIC, BEARER, NO_DOORS, Credential, Doors, Mount
 from pakhus.kit.paths import template
+from pakhus.kit.usage import Snippet
 
 READS = ("GET", "HEAD")
 
@@ -212,6 +213,10 @@ class Format:
     def prerelease(self, version: str) -> bool:
         return False
 
+    def title(self, component: Component) -> str:
+        """The component's name as its author spells it."""
+        return component.name
+
     def browse(self, asset: Asset) -> Sequence[str]:
         """Where the asset stands in the browse tree."""
         return asset.path.split("/")
@@ -262,6 +267,7 @@ __all__ = [
     "ANY",
     "BASIC",
     "BEARER",
+    "BREAK",
     "HOSTED",
     "READS",
     "Action",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -14,12 +14,13 @@ from pakhus.formats.docker.manifests import VERSION
 from pakhus.formats.docker.names import check_digest, is_digest
 from pakhus.formats.docker.upstream import located
 from pakhus.kit.context import Context, Headers, Upstream
-from pakhus.kit.format import Document, Origin
+from pakhus.kit.format import BREAK, Document, Origin
 from pakhus.kit.wire import dump_json, parse_json
 
 Descriptor = Mapping[str, Any]
 Item = TypeVar("Item")
 MOST_REFERRERS = 1000
+MOST_PAGES = 10_000
 _NEXT = re.compile(r"<([^>]*)>\s*;[^,]*\brel=\"?next\b", re.IGNORECASE)
 
 
@@ -27,19 +28,17 @@ class Paged(Document[list[str]]):
     """Names in their order, a page of `n` of them after `last`."""
 
     upstream_accept = "application/json"
+    pages = MOST_PAGES
     member: str
 
     def merge(self, ctx: Context, models: Sequence[list[str]]) -> list[str]:
         return sorted({name for model in models for name in model})
 
     def parse(self, ctx: Context, body: bytes) -> list[str]:
-        return sorted(set(_names(body, self.member)))
+        return sorted({name for page in body.split(BREAK) for name in _names(page, self.member)})
 
-    def following(self, ctx: Context, headers: Headers, body: bytes) -> str | None:
+    def following(self, ctx: Context, headers: Headers, body: Callable[[], bytes]) -> str:
         return next_page(headers)
-
-    def joined(self, ctx: Context, pages: Sequence[bytes]) -> bytes:
-        return dump_json({self.member: [name for page in pages for name in _names(page, self.member)]})
 
     def headers(self, ctx: Context, model: list[str]) -> Headers:
         return {**VERSION, **_link(ctx, page_of(ctx, model, str))}
@@ -83,6 +82,7 @@ class Referrers(Document[list[Descriptor]]):
     path = "v2/{image:path}/referrers/{digest}"
     media_types = (OCI_INDEX,)
     upstream_accept = OCI_INDEX
+    pages = MOST_PAGES
     strict = True
     always = True
 
@@ -99,16 +99,13 @@ class Referrers(Document[list[Descriptor]]):
         return list({each["digest"]: each for model in reversed(models) for each in model}.values())
 
     def parse(self, ctx: Context, body: bytes) -> list[Descriptor]:
-        listed = parse_json(body)["manifests"]
-        if not isinstance(listed, list) or not all(isinstance(each, dict) and "digest" in each for each in listed):
+        listed = [each for page in body.split(BREAK) for each in parse_json(page)["manifests"]]
+        if not all(isinstance(each, dict) and "digest" in each for each in listed):
             raise Invalid("not an index of descriptors")
         return listed
 
-    def following(self, ctx: Context, headers: Headers, body: bytes) -> str | None:
+    def following(self, ctx: Context, headers: Headers, body: Callable[[], bytes]) -> str:
         return next_page(headers)
-
-    def joined(self, ctx: Context, pages: Sequence[bytes]) -> bytes:
-        return dump_json({"manifests": [each for page in pages for each in parse_json(page).get("manifests") or ()]})
 
     def dump(self, ctx: Context, model: list[Descriptor]) -> bytes:
         listed = self._page(ctx, model)[0]
@@ -159,9 +156,10 @@ def _link(ctx: Context, page: tuple[Sequence[Any], str]) -> Headers:
     return {"link": f'<{ctx.link(ctx.path)}?{query}>; rel="next"'}
 
 
-def next_page(headers: Headers) -> str | None:
+def next_page(headers: Headers) -> str:
+    """The URL of the next page by a Link header (RFC 8288); empty on the last one."""
     found = _NEXT.search(headers.get("link", ""))
-    return found[1] if found else None
+    return found[1] if found else ""
 
 
 def outside(ctx: Context, image: str) -> str:
