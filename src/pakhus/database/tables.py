@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    FetchedValue,
     ForeignKey,
     Index,
     Integer,
@@ -46,6 +47,8 @@ Word = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that compares by its code points everywhere: paths and names are sought by range."""
 
 Document = JSON().with_variant(JSONB(), "postgresql")
+Absent = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A document that may be missing."""
 Identity = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData(
@@ -186,15 +189,21 @@ event = Table(
     _identity(),
     Column("kind", Word, nullable=False),
     Column("repository", Word, nullable=False),
+    Column("subject", Word, nullable=False),
     Column("details", Document, nullable=False),
+    Column("change", Absent),
+    Column("initiator", Document, nullable=False),
+    Column("transaction", BigInteger, FetchedValue(), nullable=False),
     Column("created", Moment, nullable=False),
     sqlite_autoincrement=True,
 )
+"""`transaction` is the number of the one that wrote the row on PostgreSQL, and 0 where there is one writer."""
 
 cursor = Table(
     "cursor",
     metadata,
     Column("subscriber", Word, primary_key=True),
+    Column("transaction", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
 )
 
@@ -264,4 +273,59 @@ token = Table(
     Column("expires", Moment),
     Column("last_used", Moment),
     UniqueConstraint("user_id", "source", "name"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("moment", Moment, nullable=False),
+    Column("user", Word, nullable=False),
+    Column("source", Word, nullable=False),
+    Column("credential", Word, nullable=False),
+    Column("address", Word, nullable=False),
+    Column("request_id", Word, nullable=False),
+    Column("action", Word, nullable=False),
+    Column("repository", Word, nullable=False),
+    Column("subject", Word, nullable=False),
+    Column("result", Word, nullable=False),
+    Column("body", Word, nullable=False),
+    Column("hash", Word, nullable=False),
+    Index(None, "moment"),
+    Index(None, "user", "id"),
+    Index(None, "action", "id"),
+    Index(None, "repository", "id"),
+    Index(None, "request_id"),
+)
+"""The audit's chain: `id` counts without gaps, `body` is canonical JSON, `hash` covers the row and the hash before."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("hash", Word, nullable=False),
+    Column("floor", BigInteger, nullable=False),
+    Column("floor_hash", Word, nullable=False),
+    Column("transaction", BigInteger, nullable=False),
+    Column("event", BigInteger, nullable=False),
+    Column("seal", Word, nullable=False),
+)
+"""One row: where the chain ends, what retention has cut off below, and the last event that was taken in."""
+
+audit_download = Table(
+    "audit_download",
+    metadata,
+    _identity(),
+    Column("moment", Moment, nullable=False),
+    Column("user", Word, nullable=False),
+    Column("credential", Word, nullable=False),
+    Column("address", Word, nullable=False),
+    Column("request_id", Word, nullable=False),
+    Column("repository", Word, nullable=False),
+    Column("path", Word, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Index(None, "moment"),
+    Index(None, "repository", "id"),
+    Index(None, "user", "id"),
 )

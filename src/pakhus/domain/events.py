@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pakhus.domain.initiator import SYSTEM, Initiator
+
 ASSET_STORED = "asset.stored"
 ASSET_REMOVED = "asset.removed"
 COMPONENT_ANNOTATED = "component.annotated"
@@ -14,14 +16,52 @@ SET_OUTDATED = "set.outdated"
 REPOSITORY_CREATED = "repository.created"
 REPOSITORY_UPDATED = "repository.updated"
 REPOSITORY_DELETED = "repository.deleted"
+REPOSITORY_INVALIDATED = "repository.invalidated"
+PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 -- what happened, not a password
+REFUSED = "access.refused"
+AUDIT_PRUNED = "audit.pruned"
+AUDIT_BROKEN = "audit.broken"
+WEBHOOK_TESTED = "webhook.tested"
+
+USER, ROLE, PRIVILEGE, TOKEN = "user", "role", "privilege", "token"
+ROUTING_RULE, BLOB_STORE, SETTING, WEBHOOK = "routing_rule", "blob_store", "setting", "webhook"
+"""Kinds of objects, whose events are `<kind>.created`, `<kind>.updated` and `<kind>.deleted`."""
+
+INTERNAL = frozenset({SET_OUTDATED})
+"""Between parts of the server: nobody outside is told, and nothing has changed that was not told already."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where an event stands in the one order in which all subscribers see them."""
+
+    transaction: int = 0
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Identifiers only; who needs more reads the rows."""
+    """Identifiers; who needs more reads the rows. `before` and `after` are what an object was and is, masked."""
 
     id: int
     kind: str
     repository: str
     created: datetime
     details: Mapping[str, Any] = field(default_factory=dict)
+    place: Place = Place()
+    initiator: Initiator = SYSTEM
+    subject: str = ""
+    before: Any = None
+    after: Any = None
+
+    @property
+    def action(self) -> str:
+        """The event's public name, which the audit and webhooks use."""
+        if self.kind == ASSET_STORED:
+            if self.details.get("cached"):
+                return "artifact.cached"
+            return "artifact.created" if self.details.get("created") else "artifact.updated"
+        return _ACTIONS.get(self.kind, self.kind)
+
+
+_ACTIONS = {ASSET_REMOVED: "artifact.deleted", COMPONENT_ANNOTATED: "artifact.annotated"}

@@ -182,6 +182,7 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[C
         references=deposit.references,
         uploader=place.actor.user,
         uploader_ip=place.actor.address,
+        sha256=safe.digests.sha256,
     )
     assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
@@ -217,6 +218,7 @@ def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
     tx.record(
         events.COMPONENT_ANNOTATED,
         repository.name,
+        subject=f"{coordinates.namespace} {coordinates.name} {coordinates.version}".strip(),
         namespace=coordinates.namespace,
         name=coordinates.name,
         version=coordinates.version,

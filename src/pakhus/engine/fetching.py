@@ -235,7 +235,7 @@ def _store(
         version = Version(want.format.prerelease(coordinates.version), facts.published)
         component_id = components.put(tx, repository.id, coordinates, facts.component, version)
     row = safe.row(tx)
-    entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept)
+    entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept, sha256=safe.digests.sha256)
     known = assets.by_path(tx, repository.id, repository.name, want.key)
     assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     stored = assets.by_path(tx, repository.id, repository.name, want.key)

@@ -22,6 +22,8 @@ from pakhus.domain import events
 from pakhus.domain.content import Asset
 from pakhus.domain.errors import PakhusError
 from pakhus.domain.events import Event
+from pakhus.domain.initiator import SYSTEM as SERVER
+from pakhus.domain.initiator import acting
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Grant
 from pakhus.engine.catalog import Catalog
@@ -136,7 +138,8 @@ class Publisher:
                 async for path, chunks in _files(shelf.route.dump(shelf.ctx, model)):
                     files.append((path, await self._keep(shelf, chunks)))
             version = "" if edition is None else edition.version
-            await self._database.write(_swap, shelf, files, version)
+            with acting(SERVER):
+                await self._database.write(_swap, shelf, files, version)
         finally:
             for _, safe in files:
                 await safe.done()
@@ -202,7 +205,8 @@ def _swap(tx: Transaction, shelf: Shelf, files: Sequence[tuple[str, Safe]], vers
     }
     for path, safe in files:
         attributes = {EDITION: version} if path == shelf.entry else {}
-        entry = assets.Entry(path, safe.row(tx).id, shelf.route.content_type(path), None, attributes)
+        kind = shelf.route.content_type(path)
+        entry = assets.Entry(path, safe.row(tx).id, kind, None, attributes, sha256=safe.digests.sha256)
         assets.put(tx, repository.id, repository.name, entry, None, known=known.pop(path, None))
     since = tx.now - timedelta(seconds=shelf.route.lasting_seconds)
     for path, superseded in known.items():
