@@ -201,7 +201,12 @@ def _token_changed(tx: Transaction, before: TokenRow | None, after: TokenRow | N
     """Tells what the token may, not its digest."""
     row = before or after
     assert row is not None
-    shown: dict[str, Any] = {"user": row.user_id, "kind": row.kind, "scopes": row.scopes, "repositories": row.repositories}
+    shown: dict[str, Any] = {
+        "user": row.user_id,
+        "kind": row.kind,
+        "scopes": row.scopes,
+        "repositories": row.repositories,
+    }
     shown |= {"expires": row.expires}
     name = f"{row.user_id}/{row.name}"
     tx.changed(events.TOKEN, name, before and shown, after and shown, user=row.user_id, source=row.source)

@@ -14,10 +14,9 @@ from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, or_, se
 
 from pakhus.database.tables import cursor, event
 from pakhus.database.transaction import Transaction
-from pakhus.domain.events import Event, Place
+from pakhus.domain.events import START, Event, Place
 from pakhus.domain.initiator import Initiator
 
-START = Place()
 _SETTLED = text("event.transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
 

@@ -39,6 +39,9 @@ class Place:
     id: int = 0
 
 
+START = Place()
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Identifiers; who needs more reads the rows. `before` and `after` are what an object was and is, masked."""
@@ -48,7 +51,7 @@ class Event:
     repository: str
     created: datetime
     details: Mapping[str, Any] = field(default_factory=dict)
-    place: Place = Place()
+    place: Place = START
     initiator: Initiator = SYSTEM
     subject: str = ""
     before: Any = None

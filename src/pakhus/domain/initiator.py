@@ -14,6 +14,9 @@ from dataclasses import asdict, dataclass, replace
 SYSTEM_USER = "*system"
 """No account can have this name: an asterisk in front is for the server's own work."""
 
+LONGEST = 200
+"""Characters of a name that somebody claims to have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Initiator:
@@ -57,4 +60,5 @@ def identified(initiator: Initiator) -> None:
 
 def claimed(user: str, credential: str) -> None:
     """Somebody says to be this user, which is still to be proven."""
-    _current.set(replace(_current.get(), user=user, source="", credential=credential))
+    name = user[:LONGEST].replace("\0", "")
+    _current.set(replace(_current.get(), user=name, source="", credential=credential))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from pakhus.rest import (
     anonymous,
     assets,
+    audit,
     blobstores,
     components,
     formats,
@@ -66,7 +67,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router]
+    own = [native.router, login.router, tokens.router, audit.router]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),

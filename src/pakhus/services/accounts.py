@@ -19,6 +19,7 @@ from pakhus.database import accounts, values
 from pakhus.database.accounts import PrivilegeRow, Role, TokenRow, User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import AlreadyExists, Invalid, NotFound, Unauthenticated
+from pakhus.domain.initiator import claimed
 from pakhus.domain.security import Actor, Grant
 from pakhus.services.passwords import Passwords
 from pakhus.services.privileges import grants_of
@@ -127,6 +128,7 @@ class Accounts:
         """The active user whose password this is. Raises `Unauthenticated`, or `TooManyRequests`."""
         if not password:
             raise Unauthenticated(WRONG)
+        claimed(username, "password")
         self._throttle.check(username, address)
         user = await self._database.read(accounts.user, username)
         if not await self._proves(username, password, user) or user is None:

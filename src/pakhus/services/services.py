@@ -15,10 +15,13 @@ from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.audit import Audit
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
+from pakhus.services.download_log import DownloadLog
 from pakhus.services.health import Health
 from pakhus.services.passwords import Passwords
+from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
@@ -51,3 +54,6 @@ class Services:
     contents: Contents
     search: Search
     uploads: Uploads
+    audit: Audit
+    refusals: Refusals
+    download_log: DownloadLog

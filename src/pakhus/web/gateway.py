@@ -14,6 +14,7 @@ from pakhus.domain.errors import (
     RepositoryNotFound,
     Unauthenticated,
 )
+from pakhus.domain.initiator import current, identified
 from pakhus.domain.repository import Repository
 from pakhus.engine.content import Engine, Request
 from pakhus.engine.downloads import Downloads
@@ -21,10 +22,11 @@ from pakhus.engine.found import Found
 from pakhus.kit.context import Reply
 from pakhus.kit.format import Format
 from pakhus.kit.paths import flaw, quoted, template
+from pakhus.services.download_log import DownloadLog
 from pakhus.web import problems
 from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send, decoded
 from pakhus.web.express import Express
-from pakhus.web.identify import Accounts, identify
+from pakhus.web.identify import Accounts, identify, initiator_of
 from pakhus.web.respond import send_found, send_reply
 
 PREFIX = "/repository/"
@@ -51,6 +53,7 @@ class Gateway:
         engine: Engine,
         accounts: Accounts,
         downloads: Downloads,
+        download_log: DownloadLog,
         express: Express,
         origins: Origins,
         folders: Folders,
@@ -61,6 +64,7 @@ class Gateway:
         self._engine = engine
         self._accounts = accounts
         self._downloads = downloads
+        self._download_log = download_log
         self._express = express
         self._origins = origins
         self._folders = folders
@@ -89,9 +93,11 @@ class Gateway:
             actor = await identify(exchange, self._accounts, self._origins.address(exchange))
             exchange.check_size()
         except PakhusError as error:
+            state["refused"] = error
             await send_reply(exchange, self._closing(exchange, problems.reply_for(error, None)))
             return
         state["actor"] = actor
+        identified(initiator_of(actor, exchange))
         exchange.note(actor=actor.user)
         await self._rest(exchange.scope, exchange.receive, exchange.send)
 
@@ -115,6 +121,7 @@ class Gateway:
             exchange.note(outcome="client_gone")
         except PakhusError as error:
             exchange.note(outcome="refused", reason=error.message)
+            exchange.scope["state"]["refused"] = error
             await send_reply(exchange, self._closing(exchange, problems.reply_for(error, format)))
         except Exception as error:
             if started:
@@ -123,7 +130,12 @@ class Gateway:
             await send_reply(exchange, self._closing(exchange, problems.incident(error)))
 
     async def _send(self, exchange: Exchange, found: Found, stamp: bytes) -> None:
-        headers = await send_found(exchange, found, count=self._downloads.count)
+        def counted(asset_id: int) -> None:
+            self._downloads.count(asset_id)
+            if found.asset is not None:
+                self._download_log.add(current(), found.asset.repository, found.asset.path, found.body.size or 0)
+
+        headers = await send_found(exchange, found, count=counted)
         key = exchange.scope["state"].get("ticket")
         if key is not None and headers is not None:
             await self._express.offer(key, found, headers, stamp, exchange.logged())
@@ -133,6 +145,7 @@ class Gateway:
     ) -> Found | Reply:
         actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
         exchange.note(actor=actor.user)
+        identified(initiator_of(actor, exchange))
         exchange.check_size()
         path = format.canonical(address.path)
         request = Request(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pakhus.domain.errors import Unauthenticated
+from pakhus.domain.initiator import Initiator, claimed
 from pakhus.domain.security import Actor
 from pakhus.kit.format import BASIC, BEARER, Credential
 from pakhus.web.exchange import Exchange
@@ -54,4 +55,17 @@ async def _basic(accounts: Accounts, encoded: str, address: str) -> Actor:
     username, colon, password = text.partition(":")
     if not colon:
         raise Unauthenticated("malformed Basic credentials")
+    claimed(username, "password")
     return await accounts.by_password(username, password, address)
+
+
+def initiator_of(actor: Actor, exchange: Exchange) -> Initiator:
+    """In whose name the request goes on, and how that was proven."""
+    credential = "session"
+    if actor.anonymous:
+        credential = "none"
+    elif actor.token:
+        credential = f"token {actor.token}"
+    elif exchange.headers.get("authorization", "").lower().startswith("basic "):
+        credential = "password"
+    return Initiator(actor.user, actor.source, credential, actor.address, exchange.request_id)
