@@ -121,3 +121,22 @@ def flaw(link: Link, *, follows: int, previous: str) -> str | None:
 
 def _bounded(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def link_of(members: Mapping[str, Any]) -> Link:
+    """A link from its exported members. Raises `ValueError` for what is none."""
+    try:
+        entry = Entry(
+            id=int(members["id"]),
+            moment=datetime.fromisoformat(members["time"]),
+            **{name: members[name] for name in _TEXTS},
+            details=members["details"],
+            before=members["before"],
+            after=members["after"],
+        )
+        return Link(entry, str(members["previous"]), str(members["hash"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an entry of an audit: {error}") from error
+
+
+_TEXTS = ("user", "source", "credential", "address", "request_id", "action", "repository", "subject", "result")

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 
+from pakhus.domain.masking import plain
+
 SYSTEM_USER = "*system"
 """No account can have this name: an asterisk in front is for the server's own work."""
 
@@ -60,5 +62,5 @@ def identified(initiator: Initiator) -> None:
 
 def claimed(user: str, credential: str) -> None:
     """Somebody says to be this user, which is still to be proven."""
-    name = user[:LONGEST].replace("\0", "")
+    name = plain(user[:LONGEST])
     _current.set(replace(_current.get(), user=name, source="", credential=credential))

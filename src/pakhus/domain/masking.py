@@ -29,17 +29,22 @@ def masked(value: Any) -> Any:
     if isinstance(value, Mapping):
         if SEALED in value:
             return MASK
-        return {str(name): _member(str(name), each) for name, each in value.items()}
+        return {plain(str(name)): _member(str(name), each) for name, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         listed = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [masked(each) for each in listed]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, str):
-        return _USER_PART.sub(lambda found: f"{found[1]}{MASK}@", str(value)).replace("\0", "")
+        return _USER_PART.sub(lambda found: f"{found[1]}{MASK}@", plain(value))
     if value is None or isinstance(value, bool | int):
         return value
     return str(value)
+
+
+def plain(text: str) -> str:
+    """What of a text every database takes: no U+0000, no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def recorded(value: Any) -> Any:

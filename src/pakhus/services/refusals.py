@@ -15,6 +15,7 @@ from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.errors import Denied, PakhusError, PolicyViolation, TooManyRequests, Unauthenticated
 from pakhus.domain.initiator import SYSTEM, Initiator
+from pakhus.domain.masking import plain
 
 REFUSALS = (Unauthenticated, Denied, PolicyViolation, TooManyRequests)
 """The errors that say: you may not. Others say that something is wrong, or is not there."""
@@ -119,4 +120,4 @@ def _record(tx: Transaction, ready: list[Attempt]) -> None:
 
 def _clean(text: str) -> str:
     """What a stranger sent, as far as a database takes it."""
-    return text[:LONGEST].replace("\0", "")
+    return plain(text[:LONGEST])

@@ -53,7 +53,7 @@ async def _basic(accounts: Accounts, encoded: str, address: str) -> Actor:
     except ValueError as error:
         raise Unauthenticated("malformed Basic credentials") from error
     username, colon, password = text.partition(":")
-    if not colon:
+    if not colon or "\0" in text:
         raise Unauthenticated("malformed Basic credentials")
     claimed(username, "password")
     return await accounts.by_password(username, password, address)
