@@ -51,6 +51,8 @@ from pakhus.services.search import Search
 from pakhus.services.services import Services
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
+from pakhus.services.webhook_delivery import Deliverer
+from pakhus.services.webhooks import Announcer, Webhooks
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
 from pakhus.storage.store import BlobStore
@@ -101,6 +103,7 @@ class Application:
         self.services.database.on_recorded = self.outbox.wake
         self._tasks = [
             asyncio.create_task(self.outbox.run(), name="outbox"),
+            asyncio.create_task(self.services.deliverer.run(), name="webhooks"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
@@ -132,6 +135,7 @@ class Application:
 
     async def _prune(self) -> None:
         await self.services.audit.prune()
+        await self.services.webhooks.prune()
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something again and again; a failure is logged, and the next turn comes."""
@@ -202,6 +206,7 @@ def create(
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
     seal = Seal(secret)
     audit = Audit(database, seal, now=clock.now)
+    webhooks = Webhooks(database, Vault(secret), now=clock.now)
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -223,6 +228,8 @@ def create(
         search=Search(database, catalog),
         uploads=Uploads(catalog, engine),
         audit=audit,
+        webhooks=webhooks,
+        deliverer=Deliverer(database, webhooks, upstreams, now=clock.now),
         refusals=Refusals(database, now=clock.now, seconds=clock.seconds),
         download_log=DownloadLog(database, audit, now=clock.now),
         health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
@@ -232,7 +239,15 @@ def create(
     lane = Lane(_express(services, metrics, lines, clock))
     asgi = _asgi(settings, services, metrics, lane.express, max_body)
     chain = Chain(database, seal, Anchors(settings.data / ANCHORS), now=clock.now, seconds=clock.seconds)
-    outbox = Outbox(database, {"audit": chain, "publish": engine.publisher, "sidecars": Sidecars(database, stores)})
+    outbox = Outbox(
+        database,
+        {
+            "audit": chain,
+            "webhooks": Announcer(database, catalog, wake=services.deliverer.wake),
+            "publish": engine.publisher,
+            "sidecars": Sidecars(database, stores),
+        },
+    )
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 

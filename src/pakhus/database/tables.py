@@ -329,3 +329,40 @@ audit_download = Table(
     Index(None, "repository", "id"),
     Index(None, "user", "id"),
 )
+
+webhook = Table(
+    "webhook",
+    metadata,
+    _identity(),
+    Column("name", Word, nullable=False, unique=True),
+    Column("url", Word, nullable=False),
+    Column("events", Document, nullable=False),
+    Column("repositories", Document, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("retention_days", Integer, nullable=False),
+    Column("disabled", Word, nullable=False),
+    Column("secrets", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+"""`secrets` is sealed: the one that signs, and the one before while it still does."""
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    _identity(),
+    Column("webhook_id", Identity, ForeignKey("webhook.id", ondelete="CASCADE"), nullable=False),
+    Column("message", Word, nullable=False),
+    Column("action", Word, nullable=False),
+    Column("payload", Word, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("log", Document, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("finished", Moment),
+    UniqueConstraint("webhook_id", "message"),
+    Index(None, "state", "due"),
+    Index(None, "webhook_id", "id"),
+)
+"""`due` is when the next attempt is made; whoever makes it moves it first, and so has it to itself for that long."""

@@ -27,6 +27,23 @@ USER, ROLE, PRIVILEGE, TOKEN = "user", "role", "privilege", "token"
 ROUTING_RULE, BLOB_STORE, SETTING, WEBHOOK = "routing_rule", "blob_store", "setting", "webhook"
 """Kinds of objects, whose events are `<kind>.created`, `<kind>.updated` and `<kind>.deleted`."""
 
+TYPES: Mapping[str, str] = {
+    "artifact": "created, updated, cached (a proxy keeps a copy), annotated, deleted",
+    "repository": "created, updated, invalidated, deleted",
+    "user": "created, updated, password_changed, deleted",
+    "role": "created, updated, deleted",
+    "privilege": "created, updated, deleted",
+    "token": "created, deleted",
+    "routing_rule": "created, updated, deleted",
+    "blob_store": "created, updated, deleted",
+    "setting": "created, updated",
+    "webhook": "created, updated, deleted",
+    "task": "started, finished, failed",
+    "access": "refused",
+    "audit": "pruned, broken",
+}
+"""First words of actions, and the words that follow."""
+
 INTERNAL = frozenset({SET_OUTDATED})
 """Between parts of the server: nobody outside is told, and nothing has changed that was not told already."""
 

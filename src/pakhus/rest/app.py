@@ -24,6 +24,7 @@ from pakhus.rest import (
     status,
     tokens,
     users,
+    webhooks,
 )
 from pakhus.rest.head import HeadAsGet
 from pakhus.services.metrics import Metrics
@@ -67,7 +68,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router, audit.router]
+    own = [native.router, login.router, tokens.router, audit.router, webhooks.router, webhooks.kinds]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),

@@ -28,6 +28,8 @@ from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
+from pakhus.services.webhook_delivery import Deliverer
+from pakhus.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,5 @@ class Services:
     audit: Audit
     refusals: Refusals
     download_log: DownloadLog
+    webhooks: Webhooks
+    deliverer: Deliverer
