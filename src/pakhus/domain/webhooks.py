@@ -45,7 +45,10 @@ class Webhook:
     updated: datetime | None = None
 
     def wants(self, event: Event) -> bool:
+        """Events from before the webhook are not for it."""
         if not self.enabled or event.kind in INTERNAL or event.kind == WEBHOOK_TESTED:
+            return False
+        if self.created is not None and event.created <= self.created:
             return False
         if self.repositories and event.repository not in self.repositories:
             return False
