@@ -57,7 +57,10 @@ _INSERT = insert(asset).returning(asset.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row to be: what a deposit or a fill knows when its blob is safe."""
+    """A row to be: what a deposit or a fill knows when its blob is safe.
+
+    What is `derived` the server has made of other content, whose change was told already.
+    """
 
     path: str
     blob_id: int
@@ -69,6 +72,7 @@ class Entry:
     uploader_ip: str = ""
     kept: Kept | None = None
     sha256: str = ""
+    derived: bool = False
 
 
 def by_path(tx: Transaction, repository_id: int, repository: str, path: str) -> Asset | None:
@@ -177,6 +181,7 @@ def put(
         asset=asset_id,
         created=known is None,
         cached=entry.kept is not None,
+        derived=entry.derived,
         **_named(entry.coordinates),
     )
     return asset_id
@@ -209,7 +214,7 @@ def verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     tx.execute(update(asset).where(asset.c.id == asset_id).values(**_kept(kept)))
 
 
-def remove(tx: Transaction, repository: str, found: Asset) -> None:
+def remove(tx: Transaction, repository: str, found: Asset, *, derived: bool = False) -> None:
     """Take the path away; its blob stays for the sweep."""
     tx.execute(delete(asset).where(asset.c.id == found.id))
     tx.record(
@@ -219,6 +224,7 @@ def remove(tx: Transaction, repository: str, found: Asset) -> None:
         before={"sha256": found.blob.digests.sha256},
         path=found.path,
         blob=found.blob.id,
+        derived=derived,
         **_named(found.coordinates),
     )
 

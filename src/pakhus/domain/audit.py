@@ -89,7 +89,7 @@ def digest(previous: str, members: Mapping[str, Any]) -> str:
 def entry_of(event: Event, id: int) -> Entry:
     """An event as the audit keeps it: who more than one of its fields would tell is told once."""
     who = event.initiator
-    details = {name: value for name, value in event.details.items() if value not in ("", None)}
+    details = {name: value for name, value in event.details.items() if value not in ("", None, False)}
     return Entry(
         id=id,
         moment=event.created,

@@ -75,6 +75,11 @@ class Event:
     after: Any = None
 
     @property
+    def internal(self) -> bool:
+        """Is it nobody's business outside: it follows from a change that was told already."""
+        return self.kind in INTERNAL or bool(self.details.get("derived"))
+
+    @property
     def action(self) -> str:
         """The event's public name, which the audit and webhooks use."""
         if self.kind == ASSET_STORED:

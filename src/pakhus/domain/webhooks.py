@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pakhus.domain.events import INTERNAL, TYPES, WEBHOOK_TESTED, Event
+from pakhus.domain.events import TYPES, WEBHOOK_TESTED, Event
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 -- a prefix, not a secret
 PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 18_000.0, 36_000.0)
@@ -23,7 +23,7 @@ ATTEMPTS = len(PAUSES) + 1
 LONGEST_PAUSE = 86_400.0
 JITTER = 0.2
 _PATTERN = re.compile(r"\*|[a-z_]+\.(?:\*|[a-z_]+)")
-_INTERNAL_DETAILS = frozenset({"asset", "blob", "created", "cached", "path"})
+_INTERNAL_DETAILS = frozenset({"asset", "blob", "created", "cached", "derived", "path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Webhook:
 
     def wants(self, event: Event) -> bool:
         """Events from before the webhook are not for it."""
-        if not self.enabled or event.kind in INTERNAL or event.kind == WEBHOOK_TESTED:
+        if not self.enabled or event.internal or event.kind == WEBHOOK_TESTED:
             return False
         if self.created is not None and event.created <= self.created:
             return False

@@ -206,9 +206,9 @@ def _swap(tx: Transaction, shelf: Shelf, files: Sequence[tuple[str, Safe]], vers
     for path, safe in files:
         attributes = {EDITION: version} if path == shelf.entry else {}
         kind = shelf.route.content_type(path)
-        entry = assets.Entry(path, safe.row(tx).id, kind, None, attributes, sha256=safe.digests.sha256)
+        entry = assets.Entry(path, safe.row(tx).id, kind, None, attributes, sha256=safe.digests.sha256, derived=True)
         assets.put(tx, repository.id, repository.name, entry, None, known=known.pop(path, None))
     since = tx.now - timedelta(seconds=shelf.route.lasting_seconds)
     for path, superseded in known.items():
         if not (shelf.route.lasting(path) and superseded.updated > since):
-            assets.remove(tx, repository.name, superseded)
+            assets.remove(tx, repository.name, superseded, derived=True)

@@ -22,7 +22,7 @@ from pakhus.database.audit import Head, Sought
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import audit as chain
 from pakhus.domain.audit import Link, canonical, entry_of, linked
-from pakhus.domain.events import AUDIT_BROKEN, INTERNAL, Event
+from pakhus.domain.events import AUDIT_BROKEN, Event
 
 log = structlog.get_logger()
 ANCHORS = "audit.anchors"
@@ -111,7 +111,7 @@ def _take_in(tx: Transaction, batch: Sequence[Event], seal: Seal) -> Head:
     fresh = [event for event in batch if event.place > head.place]
     if not fresh:
         return head
-    told = [event for event in fresh if event.kind not in INTERNAL]
+    told = [event for event in fresh if not event.internal]
     if problem is not None:
         log.error("audit_broken", problem=problem, position=head.position)
         told.insert(0, Event(0, AUDIT_BROKEN, "", tx.now, {"problem": problem}))

@@ -2,7 +2,8 @@
 neither blocks anybody nor fills a disk.
 
 Equal refusals (who, from where, to which repository, why) within a minute become one entry with a count; beyond so many
-different ones a minute all others become one entry together.
+different ones a minute all others become one entry together. Callers without credentials, whom a challenge only tells
+to log in, are counted apart by address, so that they never crowd out a refused login.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.errors import Denied, PakhusError, PolicyViolation, TooManyRequests, Unauthenticated
-from pakhus.domain.initiator import SYSTEM, Initiator
+from pakhus.domain.initiator import Initiator
 from pakhus.domain.masking import plain
 
 REFUSALS = (Unauthenticated, Denied, PolicyViolation, TooManyRequests)
@@ -22,10 +23,14 @@ REFUSALS = (Unauthenticated, Denied, PolicyViolation, TooManyRequests)
 WINDOW_SECONDS = 60.0
 MOST = 120
 """Different refusals that are told apart within a window."""
+MOST_STRANGERS = 30
+"""Addresses without credentials that are told apart within a window."""
 LONGEST = 500
 
 Key = tuple[str, str, str, str, str, str]
-OTHERS: Key = ("", "", "", "", "", "")
+OTHERS = "*others"
+STRANGER = "none"
+"""The credential of who has none."""
 
 
 @dataclass(slots=True)
@@ -58,8 +63,11 @@ class Refusals:
             return
         kind = type(error).__name__
         key = (initiator.user, initiator.credential, initiator.address, repository, kind, method)
-        if key not in self._attempts and len(self._attempts) >= MOST:
-            key, initiator, path, repository = OTHERS, replace(SYSTEM, user="*others"), "", ""
+        if initiator.credential == STRANGER:
+            key = ("", STRANGER, initiator.address, "", "", method)
+        if key not in self._attempts and self._full(initiator.credential):
+            key = (OTHERS, initiator.credential if initiator.credential == STRANGER else "", "", "", "", "")
+            initiator, path, repository = Initiator(OTHERS, credential=key[1]), "", ""
         now = self._now()
         known = self._attempts.get(key)
         if known is None:
@@ -70,13 +78,19 @@ class Refusals:
         known.last = now
         known.count += 1
 
+    def _full(self, credential: str) -> bool:
+        strangers = sum(key[1] == STRANGER for key in self._attempts)
+        if credential == STRANGER:
+            return strangers >= MOST_STRANGERS
+        return len(self._attempts) - strangers >= MOST
+
     async def flush(self, *, end: bool = False) -> None:
         """Write what is new within this window, and at its end how often it was repeated since."""
         over = end or self._seconds() - self._began >= WINDOW_SECONDS
         ready = {
             key: replace(each)
             for key, each in self._attempts.items()
-            if each.count and (over or (not each.told and key != OTHERS))
+            if each.count and (over or (not each.told and key[0] != OTHERS))
         }
         if over:
             self._began, self._attempts = self._seconds(), {}
@@ -97,7 +111,7 @@ class Refusals:
             known = self._attempts.get(key)
             if known is not None:
                 known.count, known.told = known.count + attempt.count, False
-            elif len(self._attempts) < MOST:
+            elif not self._full(key[1]):
                 self._attempts[key] = attempt
 
 

@@ -10,15 +10,17 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from pakhus.database import audit as rows
 from pakhus.database.tables import audit
 from pakhus.database.transaction import Transaction
-from pakhus.domain.errors import Forbidden
+from pakhus.domain.errors import Forbidden, Unauthenticated
 from pakhus.domain.initiator import Initiator
 from pakhus.services.audit import _cut
 from pakhus.services.audit_chain import ANCHORS, Anchors, Seal, verify
-from pakhus.services.refusals import MOST
+from pakhus.services.refusals import MOST, MOST_STRANGERS
 from pakhus.settings import signing_secret
 from tests.integration.rest.conftest import ADMIN, BASE, BOTH, Rest
 
@@ -150,6 +152,33 @@ async def test_flood_of_refusals_leaves_few_entries(rest: Rest) -> None:
     assert len(found) == MOST + 1
     assert sum(each["details"]["count"] for each in found) == 50_000
     assert [each["user"] for each in found].count("*others") == 1
+
+
+async def test_strangers_do_not_crowd_out_a_refused_login(rest: Rest) -> None:
+    refusals = rest.application.services.refusals
+    for number in range(10_000):
+        who = Initiator("anonymous", credential="none", address=f"10.{number // 250}.0.{number % 250}")
+        refusals.add(Unauthenticated("log in first"), who, "GET", "/v2/", "images")
+    refusals.add(Unauthenticated("wrong"), Initiator("admin", credential="password"), "GET", "/x", "")
+
+    found = await entries(rest, result="refused", limit="1000")
+
+    assert len(found) == MOST_STRANGERS + 2
+    assert [each["user"] for each in found].count("admin") == 1
+
+
+async def test_refusals_that_could_not_be_written_are_not_lost(rest: Rest) -> None:
+    services = rest.application.services
+    services.refusals.add(Forbidden("no"), Initiator("ann"), "GET", "/a", "files")
+
+    await services.database.write(lambda tx: tx.execute(text("ALTER TABLE event RENAME TO elsewhere")))
+    with pytest.raises(OperationalError):
+        await services.refusals.flush(end=True)
+    await services.database.write(lambda tx: tx.execute(text("ALTER TABLE elsewhere RENAME TO event")))
+    services.refusals.add(Forbidden("no"), Initiator("ann"), "GET", "/a", "files")
+
+    (found,) = await entries(rest, result="refused")
+    assert found["details"]["count"] == 2
 
 
 async def test_repeated_refusal_is_told_at_once_and_then_counted(rest: Rest, admin: httpx2.AsyncClient) -> None:
