@@ -117,6 +117,7 @@ class Application:
         await self.services.engine.proxies.fills.close()
         await self._flush()
         await self.services.refusals.flush(end=True)
+        await self.outbox.release()
         self.lines.flush()
         await self.upstreams.close()
         self.services.database.close()

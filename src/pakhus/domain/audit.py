@@ -72,9 +72,12 @@ class Link:
         return {**self.entry.as_mapping(), "previous": self.previous, "hash": self.hash}
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
 def canonical(value: Any) -> str:
     """JSON in one spelling: sorted members, no blanks, ASCII only."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _CANONICAL.encode(value)
 
 
 def linked(previous: str, entry: Entry) -> Link:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from pakhus.domain.masking import plain
 
@@ -34,7 +34,13 @@ class Initiator:
     request_id: str = ""
 
     def as_mapping(self) -> dict[str, str]:
-        return asdict(self)
+        return {
+            "user": self.user,
+            "source": self.source,
+            "credential": self.credential,
+            "address": self.address,
+            "request_id": self.request_id,
+        }
 
 
 SYSTEM = Initiator()
