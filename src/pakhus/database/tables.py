@@ -362,7 +362,7 @@ webhook_delivery = Table(
     Column("created", Moment, nullable=False),
     Column("finished", Moment),
     UniqueConstraint("webhook_id", "message"),
-    Index(None, "state", "due"),
+    Index(None, "webhook_id", "state", "due"),
     Index(None, "webhook_id", "id"),
 )
 """`due` is when the next attempt is made; whoever makes it moves it first, and so has it to itself for that long."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from pakhus.database.tables import webhook, webhook_delivery
 from pakhus.database.transaction import Transaction
@@ -18,7 +18,6 @@ from pakhus.domain.webhooks import Attempt, Webhook
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
 LOGGED = 50
 """Attempts that are kept of a delivery which is made again and again."""
-_DUE = (webhook_delivery.c.state == PENDING, webhook.c.enabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,39 +113,45 @@ def waiting(tx: Transaction) -> dict[int, int]:
 
 def next_due(tx: Transaction) -> datetime | None:
     """When the next attempt is to be made; `None` when nothing waits."""
-    statement = select(func.min(webhook_delivery.c.due)).join(webhook).where(*_DUE)
-    found: datetime | None = tx.value(statement)
+    first = (
+        select(func.min(webhook_delivery.c.due))
+        .where(webhook_delivery.c.webhook_id == webhook.c.id, webhook_delivery.c.state == PENDING)
+        .scalar_subquery()
+    )
+    found: datetime | None = tx.value(
+        select(func.min(first, type_=webhook_delivery.c.due.type)).where(webhook.c.enabled)
+    )
     return found
 
 
-def claim(
-    tx: Transaction, free: Mapping[int, int], *, each: int, seconds: float, only: Collection[int] = ()
-) -> list[Delivery]:
-    """Take deliveries that are due: up to `each` of a webhook, or what is `free` of that, for so many seconds.
-
-    `only` takes these, whenever they are due.
-    """
-    tx.quiet = True
-    due = webhook_delivery.c.due <= tx.now
-    chosen = webhook_delivery.c.id.in_(list(only))
-    hooks = select(webhook_delivery.c.webhook_id).join(webhook).where(*_DUE, chosen if only else due).distinct()
+def claim(tx: Transaction, busy: Mapping[int, int], *, each: int, seconds: float) -> list[Delivery]:
+    """Take deliveries that are due, for so many seconds: up to `each` of a webhook, less those that are `busy`."""
     found: list[Delivery] = []
-    for hook in tx.rows(hooks):
-        limit = each if only else min(each, free.get(hook.webhook_id, each))
-        if limit < 1:
-            continue
-        statement = (
-            select(webhook_delivery)
-            .where(webhook_delivery.c.webhook_id == hook.webhook_id, webhook_delivery.c.state == PENDING)
-            .where(chosen if only else due)
-            .order_by(webhook_delivery.c.due, webhook_delivery.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        found.extend(_delivery(row) for row in tx.rows(statement))
+    for hook in tx.rows(select(webhook.c.id).where(webhook.c.enabled)):
+        mine = webhook_delivery.c.webhook_id == hook.id
+        if (limit := each - busy.get(hook.id, 0)) > 0:
+            found.extend(_claimed(tx, mine, webhook_delivery.c.due <= tx.now, limit=limit, seconds=seconds))
+    return found
+
+
+def claim_one(tx: Transaction, delivery_id: int, *, seconds: float) -> list[Delivery]:
+    """Take one delivery, whenever it is due, if it waits at all."""
+    return _claimed(tx, webhook_delivery.c.id == delivery_id, limit=1, seconds=seconds)
+
+
+def _claimed(tx: Transaction, *which: ColumnElement[bool], limit: int, seconds: float) -> list[Delivery]:
+    tx.quiet = True
+    statement = (
+        select(webhook_delivery)
+        .where(webhook_delivery.c.state == PENDING, *which)
+        .order_by(webhook_delivery.c.due, webhook_delivery.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found = [_delivery(row) for row in tx.rows(statement)]
     if found:
-        until = tx.now + timedelta(seconds=seconds)
         ids = [delivery.id for delivery in found]
+        until = tx.now + timedelta(seconds=seconds)
         tx.execute(update(webhook_delivery).where(webhook_delivery.c.id.in_(ids)).values(due=until))
     return found
 

@@ -85,7 +85,7 @@ class Deliverer:
 
     async def deliver_now(self, delivery: Delivery) -> None:
         """One attempt at once."""
-        claimed = await self._database.write(webhooks.claim, {}, each=1, seconds=LEASE_SECONDS, only=(delivery.id,))
+        claimed = await self._database.write(webhooks.claim_one, delivery.id, seconds=LEASE_SECONDS)
         for each in claimed:
             await self._attempt(each)
 
@@ -94,8 +94,8 @@ class Deliverer:
         due = await self._database.read(webhooks.next_due)
         if due is None or due > self._now():
             return 0
-        free = {hook: AT_ONCE - number for hook, number in self._busy.items()}
-        claimed = await self._database.write(webhooks.claim, free, each=AT_ONCE, seconds=LEASE_SECONDS)
+        busy = dict(self._busy)
+        claimed = await self._database.write(webhooks.claim, busy, each=AT_ONCE, seconds=LEASE_SECONDS)
         for delivery in claimed:
             self._busy[delivery.webhook_id] += 1
             task = asyncio.create_task(self._attempt(delivery), name=f"webhook {delivery.id}")

@@ -36,15 +36,20 @@ async def identify(
         if not value:
             continue
         if credential.scheme in ("raw", "header") and " " not in value:
-            return await accounts.by_token(value, address)
+            return await _token(accounts, value, address)
         scheme, _, rest = value.partition(" ")
         if credential.scheme == "basic" and scheme.lower() == "basic":
             return await _basic(accounts, rest.strip(), address)
         if credential.scheme == "bearer" and scheme.lower() in ("bearer", "token"):
-            return await accounts.by_token(rest.strip(), address)
+            return await _token(accounts, rest.strip(), address)
     if exchange.headers.get("authorization"):
         raise Unauthenticated("these credentials are of a kind that is not accepted here")
     return await accounts.anonymous(address)
+
+
+async def _token(accounts: Accounts, token: str, address: str) -> Actor:
+    claimed("", "token")
+    return await accounts.by_token(token, address)
 
 
 async def _basic(accounts: Accounts, encoded: str, address: str) -> Actor:

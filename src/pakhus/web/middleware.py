@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from pakhus.domain.errors import PakhusError
+from pakhus.domain.errors import Denied, PakhusError
 from pakhus.domain.initiator import Initiator, acting, current
 from pakhus.web.exchange import App, Receive, Scope, Send
 
@@ -59,7 +59,10 @@ class Middleware:
                 _log(scope, request_id, seen, seconds, fields)
                 kind = _kind(scope["path"])
                 self._observe(scope["method"], seen.status, kind, fields.get("format", ""), seconds, seen.sent)
-                if (refused := state.get("refused")) is not None:
+                refused = state.get("refused")
+                if refused is None and seen.status in (401, 403):
+                    refused = Denied(fields.get("reason", ""))
+                if refused is not None:
                     self._refuse(refused, current(), scope["method"], scope["path"], fields.get("repository", ""))
 
 

@@ -48,5 +48,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
         sa.UniqueConstraint("webhook_id", "message", name=op.f("uq_webhook_delivery_webhook_id_message")),
     )
-    op.create_index(op.f("ix_webhook_delivery_state_due"), "webhook_delivery", ["state", "due"])
+    columns = ["webhook_id", "state", "due"]
+    op.create_index(op.f("ix_webhook_delivery_webhook_id_state_due"), "webhook_delivery", columns)
     op.create_index(op.f("ix_webhook_delivery_webhook_id_id"), "webhook_delivery", ["webhook_id", "id"])
