@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from pakhus import __version__, logs
-from pakhus.database import schema
+from pakhus.database import events, schema
 from pakhus.database.generation import Generation
 from pakhus.database.repositories import StoreRow
 from pakhus.database.transaction import Database
@@ -99,6 +99,8 @@ class Application:
     async def start(self) -> None:
         await self.bootstrap.run(_start(self.settings), show=self.show)
         await self.services.catalog.refresh()
+        if await self.services.database.write(events.rebase):
+            log.warning("outbox_started_anew")
         await self.services.download_log.refresh()
         self.services.database.on_recorded = self.outbox.wake
         self._tasks = [

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from pakhus.database import events, schema
 from pakhus.database.generation import Generation
+from pakhus.database.tables import event
 from pakhus.database.transaction import Database
 from pakhus.domain.events import Place
 from pakhus.domain.initiator import SYSTEM
@@ -54,3 +55,22 @@ async def test_old_events_come_before_new_ones(database: Database) -> None:
     await database.write(events.advance, "sidecars", found[-1].place)
     assert await database.write(events.trim, ["sidecars", "never-ran"]) == 0
     assert await database.write(events.trim, ["sidecars"]) == 4
+
+
+async def test_database_that_was_restored_on_another_server_tells_on(database: Database) -> None:
+    """Its cursors name transactions that the new server has not had yet."""
+    schema.migrate(database)
+    far = Place(10**15, 5)
+    await database.write(lambda tx: tx.record("test.old", subject="left over"))
+    await database.write(lambda tx: tx.execute(event.update().values(transaction=far.transaction)))
+    await database.write(events.advance, "audit", far)
+    await database.write(lambda tx: tx.record("test.new", subject="new"))
+
+    again = await database.write(events.rebase)
+
+    place = await database.read(events.position, "audit")
+    found = [each.kind for each in await database.read(events.after, place, limit=10)]
+    if database.dialect == "postgresql":
+        assert again
+        assert found == ["test.old", "test.new"]
+    assert not await database.write(events.rebase)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, or_, select, text, update
 
-from pakhus.database.tables import cursor, event
+from pakhus.database.tables import audit_head, cursor, event
 from pakhus.database.transaction import Transaction
 from pakhus.domain.events import START, Event, Place
 from pakhus.domain.initiator import Initiator
@@ -41,6 +41,24 @@ def trim(tx: Transaction, subscribers: Iterable[str]) -> int:
     tx.quiet = True
     read = min((position(tx, each) for each in subscribers), default=START)
     return tx.execute(delete(event).where(~_behind(read))).rowcount
+
+
+def rebase(tx: Transaction) -> bool:
+    """Start the order anew in a database that was restored on another server, whose transactions count from below.
+
+    What is still there is delivered again; whether that was necessary.
+    """
+    if tx.dialect != "postgresql":
+        return False
+    tx.quiet = True
+    next_one = int(tx.value(text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")))
+    tables = (event, cursor, audit_head)
+    if all((tx.value(select(func.max(each.c.transaction))) or 0) <= next_one for each in tables):
+        return False
+    tx.execute(update(event).values(transaction=0))
+    tx.execute(update(cursor).values(transaction=0, position=0))
+    tx.execute(update(audit_head).values(transaction=0, event=0))
+    return True
 
 
 def _behind(place: Place) -> ColumnElement[bool]:

@@ -26,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
+from pakhus.domain import events
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -256,6 +258,7 @@ privilege = Table(
     Column("description", Word, nullable=False),
     Column("read_only", Boolean, nullable=False),
     Column("properties", Document, nullable=False),
+    info={"audited": events.PRIVILEGE},
 )
 
 token = Table(

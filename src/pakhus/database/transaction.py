@@ -24,11 +24,12 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from pakhus.database import tables
+from pakhus.database import tables, trail
 from pakhus.database.generation import Generation
 from pakhus.database.writer import Writer
 from pakhus.domain import initiator
 from pakhus.domain.errors import StorageFull
+from pakhus.domain.events import CONFIGURED
 from pakhus.domain.initiator import SYSTEM, Initiator
 from pakhus.domain.masking import recorded
 
@@ -70,6 +71,8 @@ class Transaction:
         return self.connection.dialect.name
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        if (kind := trail.kind_of(statement)) is not None:
+            return trail.executed(self, kind, statement, parameters)
         return self.connection.execute(statement, parameters)
 
     def rows(self, statement: Executable) -> list[Row[Any]]:
@@ -116,6 +119,12 @@ class Transaction:
         """Record that an object of a kind was made (no `before`), changed, or removed (no `after`)."""
         verb = "created" if before is None else "deleted" if after is None else "updated"
         self.record(f"{kind}.{verb}", repository, subject=subject, before=before, after=after, **details)
+
+
+def _done(tx: Transaction, work: Callable[..., Any]) -> None:
+    """No change of the configuration goes by unseen: where nothing was told of one, at least who made it is."""
+    if tx.configures and not tx.recorded:
+        tx.record(CONFIGURED, subject=getattr(work, "__qualname__", ""))
 
 
 class Database:
@@ -178,7 +187,9 @@ class Database:
 
         def run(connection: Connection) -> tuple[Transaction, T]:
             tx = Transaction(connection, self._now(), who)
-            return tx, work(tx, *args, **kwargs)
+            result = work(tx, *args, **kwargs)
+            _done(tx, work)
+            return tx, result
 
         try:
             submitted: tuple[Transaction, T] = await self._writer.submit(run)
@@ -212,6 +223,7 @@ class Database:
         with self._writing() as connection, connection.begin():
             tx = Transaction(connection, self._now(), initiator.current())
             result = work(tx, *args, **kwargs)
+            _done(tx, work)
         self._announce(tx)
         return tx, result
 

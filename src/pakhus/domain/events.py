@@ -18,6 +18,7 @@ REPOSITORY_UPDATED = "repository.updated"
 REPOSITORY_DELETED = "repository.deleted"
 REPOSITORY_INVALIDATED = "repository.invalidated"
 PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 -- what happened, not a password
+CONFIGURED = "configuration.changed"
 REFUSED = "access.refused"
 AUDIT_PRUNED = "audit.pruned"
 AUDIT_BROKEN = "audit.broken"
@@ -38,6 +39,7 @@ TYPES: Mapping[str, str] = {
     "blob_store": "created, updated, deleted",
     "setting": "created, updated",
     "webhook": "created, updated, deleted",
+    "configuration": "changed",
     "task": "started, finished, failed",
     "access": "refused",
     "audit": "pruned, broken",

@@ -99,7 +99,10 @@ class Chain:
         if self._anchored is None or self._seconds() - self._anchored >= ANCHOR_SECONDS:
             self._anchored = self._seconds()
             log.info("audit_anchor", position=head.position, hash=head.hash)
-            await asyncio.to_thread(self._anchors.add, self._now(), head)
+            try:
+                await asyncio.to_thread(self._anchors.add, self._now(), head)
+            except OSError as error:
+                log.warning("audit_anchor_not_kept", reason=str(error))
 
 
 def _take_in(tx: Transaction, batch: Sequence[Event], seal: Seal) -> Head:

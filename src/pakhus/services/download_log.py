@@ -49,5 +49,9 @@ class DownloadLog:
             log.warning("downloads_not_written_down", number=self._lost)
             self._lost = 0
         if waiting:
-            await self._database.write(audit.add_downloads, waiting)
+            try:
+                await self._database.write(audit.add_downloads, waiting)
+            except BaseException:
+                self._pending = [*waiting, *self._pending][:MOST]
+                raise
         await self.refresh()
