@@ -57,7 +57,10 @@ _INSERT = insert(asset).returning(asset.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row to be: what a deposit or a fill knows when its blob is safe."""
+    """A row to be: what a deposit or a fill knows when its blob is safe.
+
+    What is `derived` the server has made of other content, whose change was told already.
+    """
 
     path: str
     blob_id: int
@@ -68,6 +71,8 @@ class Entry:
     uploader: str = ""
     uploader_ip: str = ""
     kept: Kept | None = None
+    sha256: str = ""
+    derived: bool = False
 
 
 def by_path(tx: Transaction, repository_id: int, repository: str, path: str) -> Asset | None:
@@ -166,8 +171,26 @@ def put(
             for path in dict.fromkeys(entry.references)
         ]
         tx.execute(insert(reference), rows)
-    tx.record(events.ASSET_STORED, repository, path=entry.path, asset=asset_id, created=known is None)
+    tx.record(
+        events.ASSET_STORED,
+        repository,
+        subject=entry.path,
+        before=known and {"sha256": known.blob.digests.sha256},
+        after={"sha256": entry.sha256},
+        path=entry.path,
+        asset=asset_id,
+        created=known is None,
+        cached=entry.kept is not None,
+        derived=entry.derived,
+        **_named(entry.coordinates),
+    )
     return asset_id
+
+
+def _named(coordinates: Coordinates | None) -> dict[str, str]:
+    if coordinates is None:
+        return {}
+    return {"namespace": coordinates.namespace, "name": coordinates.name, "version": coordinates.version}
 
 
 def _insert(tx: Transaction, repository_id: int, path: str, values: Mapping[str, Any]) -> int:
@@ -191,10 +214,19 @@ def verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     tx.execute(update(asset).where(asset.c.id == asset_id).values(**_kept(kept)))
 
 
-def remove(tx: Transaction, repository: str, found: Asset) -> None:
+def remove(tx: Transaction, repository: str, found: Asset, *, derived: bool = False) -> None:
     """Take the path away; its blob stays for the sweep."""
     tx.execute(delete(asset).where(asset.c.id == found.id))
-    tx.record(events.ASSET_REMOVED, repository, path=found.path, blob=found.blob.id)
+    tx.record(
+        events.ASSET_REMOVED,
+        repository,
+        subject=found.path,
+        before={"sha256": found.blob.digests.sha256},
+        path=found.path,
+        blob=found.blob.id,
+        derived=derived,
+        **_named(found.coordinates),
+    )
 
 
 def referenced(tx: Transaction, repository_id: int, paths: Iterable[str]) -> set[str]:

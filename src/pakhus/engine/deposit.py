@@ -189,15 +189,17 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe | Shared)
     if coordinates is not None:
         version = Version(place.format.prerelease(coordinates.version), deposit.facts.published)
         component_id = components.put(tx, repository.id, coordinates, deposit.facts.component, version)
+    blob = safe.row(tx)
     entry = assets.Entry(
         path=deposit.path,
-        blob_id=safe.row(tx).id,
+        blob_id=blob.id,
         content_type=deposit.content_type or "application/octet-stream",
         coordinates=coordinates,
         attributes=deposit.facts.asset,
         references=deposit.references,
         uploader=place.actor.user,
         uploader_ip=place.actor.address,
+        sha256=blob.digests.sha256,
     )
     assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
@@ -234,6 +236,7 @@ def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
     tx.record(
         events.COMPONENT_ANNOTATED,
         repository.name,
+        subject=f"{coordinates.namespace} {coordinates.name} {coordinates.version}".strip(),
         namespace=coordinates.namespace,
         name=coordinates.name,
         version=coordinates.version,

@@ -19,7 +19,7 @@ import structlog
 from pakhus.database import assets, components, leases
 from pakhus.database.components import Version
 from pakhus.database.transaction import Database, Transaction
-from pakhus.domain.content import NO_FACTS, Asset, Coordinates, Digests, Facts, Kept, Origin
+from pakhus.domain.content import NO_FACTS, Asset, Blob, Coordinates, Digests, Facts, Kept, Origin
 from pakhus.domain.errors import DigestMismatch, NotFound, PakhusError, UpstreamDown, UpstreamRefused
 from pakhus.engine.fill import Confirmed, Fill, Missing
 from pakhus.engine.found import Found, Growing, moment
@@ -305,24 +305,24 @@ def _store(
 ) -> Asset:
     repository = want.repository
     row = safe.row(tx)
-    _put(tx, want, row.id, coordinates, facts, kind, kept)
+    _put(tx, want, row, coordinates, facts, kind, kept)
     for each in others:
         assert isinstance(each.route, File)
-        _put(tx, each, row.id, each.route.identify(each.ctx), facts, kind, kept)
+        _put(tx, each, row, each.route.identify(each.ctx), facts, kind, kept)
     stored = assets.by_path(tx, repository.id, repository.name, want.key)
     assert stored is not None
     return stored
 
 
 def _put(
-    tx: Transaction, want: Want, blob_id: int, coordinates: Coordinates | None, facts: Facts, kind: str, kept: Kept
+    tx: Transaction, want: Want, row: Blob, coordinates: Coordinates | None, facts: Facts, kind: str, kept: Kept
 ) -> None:
     repository = want.repository
     component_id = None
     if coordinates is not None:
         version = Version(want.format.prerelease(coordinates.version), facts.published)
         component_id = components.put(tx, repository.id, coordinates, facts.component, version)
-    entry = assets.Entry(want.key, blob_id, kind, coordinates, facts.asset, kept=kept)
+    entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept, sha256=row.digests.sha256)
     known = assets.by_path(tx, repository.id, repository.name, want.key)
     assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
 

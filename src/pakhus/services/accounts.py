@@ -14,6 +14,7 @@ from pakhus.database import accounts, values
 from pakhus.database.accounts import PrivilegeRow, Role, TokenRow, User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Unauthenticated
+from pakhus.domain.initiator import claimed
 from pakhus.domain.security import Actor
 from pakhus.engine.entrance import Located
 from pakhus.services.identity.passing import SECONDS, Claims, PassingTokens
@@ -129,6 +130,7 @@ class Accounts:
         """Whose password this is, or whose token. Raises `Unauthenticated`, `TooManyRequests` or `CannotTell`."""
         if not password:
             raise Unauthenticated(WRONG)
+        claimed(username, "password")
         if is_token(password):
             return await self._realms.by_password(username, password, door)
         self._throttle.check(username, door.address)

@@ -13,6 +13,7 @@ from pakhus.domain.errors import (
     RepositoryNotFound,
     Unauthenticated,
 )
+from pakhus.domain.initiator import current, identified
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor
 from pakhus.engine.catalog import Catalog
@@ -22,11 +23,12 @@ from pakhus.engine.found import Found
 from pakhus.engine.request import Entering, Request
 from pakhus.kit.context import Context, Reply
 from pakhus.kit.format import Format
+from pakhus.services.download_log import DownloadLog
 from pakhus.web import problems
 from pakhus.web.addresses import Address, Addresses
 from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send
 from pakhus.web.express import Express
-from pakhus.web.identify import Accounts, identify
+from pakhus.web.identify import Accounts, identify, initiator_of
 from pakhus.web.respond import send_found, send_reply
 
 
@@ -70,6 +72,7 @@ class Gateway:
         engine: Engine,
         accounts: Accounts,
         downloads: Downloads,
+        download_log: DownloadLog,
         express: Express,
         origins: Origins,
         folders: Folders,
@@ -80,6 +83,7 @@ class Gateway:
         self._engine = engine
         self._accounts = accounts
         self._downloads = downloads
+        self._download_log = download_log
         self._express = express
         self._origins = origins
         self._folders = folders
@@ -106,9 +110,11 @@ class Gateway:
             actor = await identify(exchange, self._accounts, self._origins.address(exchange))
             exchange.check_size()
         except PakhusError as error:
+            state["refused"] = error
             await send_reply(exchange, self._closing(exchange, problems.reply_for(error, None)))
             return
         state["actor"] = actor
+        identified(initiator_of(actor, exchange))
         exchange.note(actor=actor.user)
         await self._rest(exchange.scope, exchange.receive, exchange.send)
 
@@ -127,6 +133,7 @@ class Gateway:
             exchange.note(outcome="client_gone")
         except PakhusError as error:
             exchange.note(outcome="refused", reason=error.message)
+            exchange.scope["state"]["refused"] = error
             reply = problems.reply_for(error, asked.format, asked.challenge(self._engine.catalog, exchange))
             await send_reply(exchange, self._closing(exchange, reply))
         except Exception as error:
@@ -136,7 +143,12 @@ class Gateway:
             await send_reply(exchange, self._closing(exchange, problems.incident(error)))
 
     async def _send(self, exchange: Exchange, found: Found, stamp: bytes) -> None:
-        headers = await send_found(exchange, found, count=self._downloads.count)
+        def counted(asset_id: int) -> None:
+            self._downloads.count(asset_id)
+            if found.asset is not None:
+                self._download_log.add(current(), found.asset.repository, found.asset.path, found.body.size or 0)
+
+        headers = await send_found(exchange, found, count=counted)
         key = exchange.scope["state"].get("ticket")
         if key is not None and headers is not None:
             await self._express.offer(key, found, headers, stamp, exchange.logged())
@@ -153,6 +165,7 @@ class Gateway:
         exchange.note(repository=repository.name, format=repository.format)
         actor = await self._identified(exchange, format)
         exchange.note(actor=actor.user)
+        identified(initiator_of(actor, exchange))
         exchange.check_size()
         request = Request(
             repository=repository,
@@ -193,6 +206,7 @@ class Gateway:
         assert format is not None
         actor = await self._identified(exchange, format)
         exchange.note(actor=actor.user, format=format.name)
+        identified(initiator_of(actor, exchange))
         exchange.check_size()
         entering = Entering(
             method=exchange.method,
