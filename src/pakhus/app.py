@@ -40,10 +40,12 @@ from pakhus.services.contents import Contents
 from pakhus.services.health import Health
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
+from pakhus.services.privileges import Privileges
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
+from pakhus.services.selectors import Selectors
 from pakhus.services.services import Services
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
@@ -188,6 +190,7 @@ def create(
     )
     repositories = Repositories(database, catalog, Vault(secret))
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
+    contents = Contents(database, catalog, engine)
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -201,11 +204,13 @@ def create(
         passwords=passwords,
         repositories=repositories,
         users=Users(database, passwords, settings.data),
-        roles=Roles(database, list(catalog.formats)),
+        roles=Roles(database, catalog),
+        privileges=Privileges(database, catalog),
+        selectors=Selectors(database, catalog, contents),
         access=Access(database),
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
-        contents=Contents(database, catalog, engine),
+        contents=contents,
         search=Search(database, catalog),
         uploads=Uploads(catalog, engine),
         health=Health(database, catalog, stores, blobstores, settings.data, clock.now),

@@ -249,6 +249,14 @@ privilege = Table(
     Column("properties", Document, nullable=False),
 )
 
+content_selector = Table(
+    "content_selector",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("description", Word, nullable=False),
+    Column("expression", Word, nullable=False),
+)
+
 token = Table(
     "token",
     metadata,

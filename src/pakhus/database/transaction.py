@@ -23,7 +23,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from pakhus.database import tables
+from pakhus.database import narrowing, tables
 from pakhus.database.generation import Generation
 from pakhus.database.writer import Writer
 from pakhus.domain.errors import StorageFull
@@ -244,6 +244,7 @@ def _has_no_room(error: OperationalError) -> bool:
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
+    narrowing.prepare(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

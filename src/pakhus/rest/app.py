@@ -9,11 +9,13 @@ from pakhus.rest import (
     assets,
     blobstores,
     components,
+    content_selectors,
     formats,
     login,
     metrics,
     native,
     openapi,
+    privileges,
     problems,
     realms,
     repositories,
@@ -63,10 +65,12 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         routing_rules.router,
         users.router,
         roles.router,
+        privileges.router,
+        content_selectors.router,
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router]
+    own = [native.router, login.router, tokens.router, content_selectors.native]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),

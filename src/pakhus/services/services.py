@@ -19,10 +19,12 @@ from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
 from pakhus.services.health import Health
 from pakhus.services.passwords import Passwords
+from pakhus.services.privileges import Privileges
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
+from pakhus.services.selectors import Selectors
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
 
@@ -44,6 +46,8 @@ class Services:
     repositories: Repositories
     users: Users
     roles: Roles
+    privileges: Privileges
+    selectors: Selectors
     access: Access
     blobstores: BlobStores
     health: Health

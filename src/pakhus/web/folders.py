@@ -40,7 +40,7 @@ class Folders:
         return None
 
     async def _listing(self, request: Request) -> Reply | None:
-        decision = may(request.actor, Permission.BROWSE, request.repository, request.path or None)
+        decision = may(request.actor, Permission.BROWSE, request.repository, None)
         if not decision.allowed:
             raise Forbidden(decision.reason)
         after = request.query.get("after", "")
