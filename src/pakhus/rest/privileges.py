@@ -80,7 +80,7 @@ class ScriptRequest(PrivilegeRequest):
     actions: Actions
 
     def properties(self) -> Json:
-        return {"name": self.script_name, "actions": _taken(self.actions, (*BREAD, "RUN"))}
+        return {"scriptName": self.script_name, "actions": _taken(self.actions, (*BREAD, "RUN"))}
 
 
 TYPES: dict[str, type[PrivilegeRequest]] = {
@@ -159,5 +159,4 @@ def _taken(actions: list[str], known: tuple[str, ...]) -> list[str]:
 
 def _shown(row: PrivilegeRow) -> Json:
     common = {"type": row.type, "name": row.name, "description": row.description, "readOnly": row.read_only}
-    own = {("scriptName" if name == "name" else name): value for name, value in row.properties.items()}
-    return {**common, **own}
+    return {**common, **row.properties}

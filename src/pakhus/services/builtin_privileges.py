@@ -138,7 +138,7 @@ def _script(action: str) -> PrivilegeRow:
     shown = ("ALL",) if action == "*" else tuple(dict.fromkeys((action.upper(), "READ")))
     shown = ("BROWSE", "READ") if action == "browse" else shown
     description = f"{'All' if action == '*' else action.capitalize()} permissions for Scripts"
-    return PrivilegeRow(f"nx-script-*-{action}", "script", description, True, {"name": "*", "actions": shown})
+    return PrivilegeRow(f"nx-script-*-{action}", "script", description, True, {"scriptName": "*", "actions": shown})
 
 
 def _on_repository(kind: str, format: str, name: str, action: str) -> PrivilegeRow:

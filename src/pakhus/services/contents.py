@@ -152,6 +152,12 @@ def visible_asset(asset: Asset, repository: Repository, actor: Actor) -> Asset |
     return asset if may(actor, Permission.BROWSE, repository, asset.path).allowed else None
 
 
+def may_know(asset: Asset, repository: Repository, actor: Actor) -> bool:
+    """May the actor learn that there is such an asset, by being refused to delete it?"""
+    allowed = (may(actor, action, repository, asset.path).allowed for action in (Permission.BROWSE, Permission.DELETE))
+    return any(allowed)
+
+
 # -- identities and tokens -----------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ _ON_REPOSITORY = {
 
 _WORDS = {
     "application": {"domain": re.compile(r"\*|[A-Za-z0-9_.-]+")},
-    "script": {"name": re.compile(r"\*|[A-Za-z0-9_.-]+")},
+    "script": {"scriptName": re.compile(r"\*|[A-Za-z0-9_.-]+")},
     "wildcard": {"pattern": re.compile(r"[^\s:,]+(?:\s*[:,]\s*[^\s:,]+)*")},
 }
 
@@ -172,7 +172,7 @@ def _pattern(row: PrivilegeRow) -> str | None:
             format, name = name.removeprefix("*-"), "*"
         return f"{_ON_REPOSITORY[row.type]}:{format}:{name}:{actions}"
     if row.type == "script":
-        return f"script:{row.properties['name']}:{actions}"
+        return f"script:{row.properties['scriptName']}:{actions}"
     return f"{row.properties['domain']}:{actions}"
 
 

@@ -31,11 +31,11 @@ class Folders:
         return await self._index(request) or await self._listing(request)
 
     async def _index(self, request: Request) -> Found | Reply | None:
-        """The page that somebody uploaded for the folder."""
+        """The page that somebody uploaded for the folder, if the caller may read it."""
         for name in INDEXES:
             try:
                 return await self._engine.handle(replace(request, path=request.path + name))
-            except NotFound:
+            except (NotFound, Forbidden):
                 continue
         return None
 
