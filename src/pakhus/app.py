@@ -67,6 +67,7 @@ NEXUS_VERSION = "3.88.0-01"
 SERVER = f"Nexus/{NEXUS_VERSION} (COMMUNITY)"
 FLUSH_SECONDS = 5.0
 LINES_SECONDS = 0.5
+FOLLOW_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
 GRACE = timedelta(hours=24)
 
@@ -100,6 +101,7 @@ class Application:
             asyncio.create_task(self.outbox.run(), name="outbox"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
+            asyncio.create_task(self._every(FOLLOW_SECONDS, self.services.database.follow), name="follow"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
         ]
 

@@ -22,6 +22,9 @@ class Permission(StrEnum):
     DELETE = "delete"
 
 
+ANY_NAME = "\0any name"
+"""Stands, where something is wanted, for whichever name a grant has there."""
+
 Reach: TypeAlias = Expression | bool
 """Which paths: all, none, or those for which an expression holds."""
 
@@ -67,7 +70,7 @@ class Grant:
             if position >= len(self.parts):
                 return True
             part = self.parts[position]
-            if "*" not in part and word not in part:
+            if "*" not in part and word not in part and word != ANY_NAME:
                 return False
         return all("*" in part for part in self.parts[len(wanted) :])
 
