@@ -37,6 +37,7 @@ from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
 from pakhus.services.contents import Contents
+from pakhus.services.explain import Explain
 from pakhus.services.health import Health
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
@@ -209,6 +210,7 @@ def create(
         roles=Roles(database, catalog),
         privileges=Privileges(database, catalog),
         selectors=Selectors(database, catalog, contents),
+        explain=Explain(database, catalog, engine),
         access=Access(database),
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),

@@ -10,6 +10,7 @@ from pakhus.rest import (
     blobstores,
     components,
     content_selectors,
+    explain,
     formats,
     login,
     metrics,
@@ -70,7 +71,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router, content_selectors.native]
+    own = [native.router, login.router, tokens.router, content_selectors.native, explain.router]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),

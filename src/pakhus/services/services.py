@@ -17,6 +17,7 @@ from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
+from pakhus.services.explain import Explain
 from pakhus.services.health import Health
 from pakhus.services.passwords import Passwords
 from pakhus.services.privileges import Privileges
@@ -48,6 +49,7 @@ class Services:
     roles: Roles
     privileges: Privileges
     selectors: Selectors
+    explain: Explain
     access: Access
     blobstores: BlobStores
     health: Health
