@@ -112,7 +112,7 @@ async def test_revoked_right_is_gone_on_every_node(nodes: tuple[Node, Node]) -> 
 async def test_deleted_user_and_repository_are_gone_on_every_node(nodes: tuple[Node, Node]) -> None:
     one, two = nodes
 
-    await one.administer("DELETE", "repositories/files")
-    await two.comes_to(404)
     await one.administer("DELETE", "security/users/ann")
     await two.comes_to(401)
+    await one.administer("DELETE", "repositories/files")
+    await two.comes_to(404)
