@@ -23,11 +23,11 @@ def explain(
     path: Annotated[str, typer.Argument(help="Which path in it.")] = "",
 ) -> None:
     """Show the checks that a request meets, and the smallest change that would let it pass."""
-    from pakhus.cli.client import NATIVE, Client
+    from pakhus.cli.client import NATIVE, Client, document
 
     asked = {"user": "" if user == "-" else user, "action": action, "repository": repository, "path": path}
     with Client(sessions.current(), out) as client:
-        found = client.get(f"{NATIVE}/explain", **asked)
+        found = document(client.send("GET", f"{NATIVE}/explain", params=asked))
     out.result(found, lambda: show(found))
 
 
