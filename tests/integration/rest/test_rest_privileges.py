@@ -321,3 +321,52 @@ async def test_only_who_may_sees_and_changes_privileges(rest: Rest, made: httpx2
         assert (await stranger.get(PATH)).status_code == 401
     async with rest.caller(*ADMIN) as admin:
         assert (await admin.get(PATH)).status_code == 200
+
+
+async def test_administrator_of_a_repository_administers_that_one(rest: Rest, made: httpx2.AsyncClient) -> None:
+    await made.post(f"{PATH}/wildcard", json={"name": "team", "pattern": "nexus:repository-admin:raw:team-a:*"})
+    storage = {"blobStoreName": "default", "strictContentTypeValidation": False, "writePolicy": "ALLOW"}
+
+    async with await rest.user("ann", "team") as ann:
+
+        async def create_repository(name: str, format: str = "raw") -> int:
+            return (
+                await ann.post(f"repositories/{format}/hosted", json={"name": name, "storage": storage})
+            ).status_code
+
+        assert await create_repository("team-b") == 403
+        assert await create_repository("team-a", "npm") == 403
+        assert await create_repository("team-a") == 201
+        assert [each["name"] for each in (await ann.get("repositories")).json()] == ["team-a"]
+        assert [each["name"] for each in (await ann.get("repositorySettings")).json()] == ["team-a"]
+        for name, status in (("team-a", 200), ("files", 403)):
+            assert (await ann.get(f"repositories/{name}")).status_code == status
+            found = await ann.get(f"repositories/raw/hosted/{name}")
+            assert found.status_code == status
+            body = {"name": name, "storage": storage}
+            changed = await ann.put(f"repositories/raw/hosted/{name}", json=body)
+            assert changed.status_code == (204 if status == 200 else 403)
+            assert (await ann.delete(f"repositories/{name}")).status_code == (204 if status == 200 else 403)
+        assert (await made.get("repositories/files")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "allowed"), [("browse", "list"), ("read", "get"), ("edit", "put"), ("delete", "del")]
+)
+async def test_actions_on_a_repository_are_apart(
+    rest: Rest, made: httpx2.AsyncClient, action: str, allowed: str
+) -> None:
+    storage = {"blobStoreName": "default", "strictContentTypeValidation": False, "writePolicy": "ALLOW"}
+
+    async with await rest.user("ann", f"nx-repository-admin-raw-files-{action}") as ann:
+        done = {
+            "list": bool((await ann.get("repositories")).json()),
+            "get": (await ann.get("repositories/raw/hosted/files")).status_code == 200,
+            "put": (
+                await ann.put("repositories/raw/hosted/files", json={"name": "files", "storage": storage})
+            ).status_code
+            == 204,
+            "del": (await ann.delete("repositories/files")).status_code == 204,
+        }
+
+    assert done == {name: name == allowed for name in done}

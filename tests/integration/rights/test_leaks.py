@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -250,3 +252,17 @@ async def test_root_of_a_private_repository_says_nothing_to_strangers(world: Wor
             answer = await world.ask(caller, "GET", at(f"{format}-hosted", path))
             assert answer.status_code in ((401, 403, 404, 405) if path else (401, 403, 405))
             assert "hosted repository" not in answer.text
+
+
+async def test_unknown_user_and_wrong_password_take_alike(world: World) -> None:
+    """A login does not tell by its time whether there is such a user: without care the two differ tenfold."""
+    taken: dict[str, list[float]] = {"unknown": [], "wrong": [], "disabled": []}
+    for number in range(7):
+        for kind, user in (("unknown", f"nobody-{number}"), ("wrong", "admin"), ("disabled", "disabled")):
+            started = time.perf_counter()
+            answer = await world.http.get(f"{REST}/repositories", auth=(user, f"wrong-{number}"))
+            taken[kind].append(time.perf_counter() - started)
+            assert answer.status_code == 401
+    middle = {kind: statistics.median(seconds) for kind, seconds in taken.items()}
+
+    assert max(middle.values()) < 2 * min(middle.values())
