@@ -12,10 +12,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, true
 
-from pakhus.csel import Comparison, Every, Operator, Subject, patterns
+from pakhus.csel import Comparison, Every, Expression, Operator, Subject, patterns
 from pakhus.domain.security import Reach
 
 MATCHES = "csel_matches"
+MOST = 200
+"""Comparisons in a condition: databases bound how deep one may be, and a larger one would cost more than it saves."""
 LAST = "\U0010ffff"
 """Sorts after every character that a path may have."""
 
@@ -29,19 +31,32 @@ def within(path: ColumnElement[str], reach: Reach, dialect: str) -> ColumnElemen
     """The condition on a column of paths, which have no leading slash."""
     if isinstance(reach, bool):
         return true() if reach else false()
-    if isinstance(reach, Comparison):
-        return _compared(path, reach, dialect)
-    parts = [within(path, part, dialect) for part in reach.parts]
-    return and_(true(), *parts) if isinstance(reach, Every) else or_(false(), *parts)
+    return true() if _size(reach) > MOST else _condition(path, reach, dialect)
+
+
+def _condition(path: ColumnElement[str], expression: Expression, dialect: str) -> ColumnElement[bool]:
+    if isinstance(expression, Comparison):
+        return _compared(path, expression, dialect)
+    parts = [_condition(path, part, dialect) for part in expression.parts]
+    return and_(true(), *parts) if isinstance(expression, Every) else or_(false(), *parts)
 
 
 def is_exact(reach: Reach, dialect: str) -> bool:
     """Does the condition say no more and no less than the reach?"""
-    if isinstance(reach, bool) or dialect == "sqlite":
+    if isinstance(reach, bool):
         return True
-    if isinstance(reach, Comparison):
-        return reach.operator is not Operator.MATCHES or patterns.posix(reach.text) is not None
-    return all(is_exact(part, dialect) for part in reach.parts)
+    return _size(reach) <= MOST and (dialect == "sqlite" or _is_translated(reach))
+
+
+def _is_translated(expression: Expression) -> bool:
+    if isinstance(expression, Comparison):
+        return expression.operator is not Operator.MATCHES or patterns.posix(expression.text) is not None
+    return all(map(_is_translated, expression.parts))
+
+
+def _size(expression: Expression) -> int:
+    """How many comparisons it has."""
+    return 1 if isinstance(expression, Comparison) else sum(map(_size, expression.parts))
 
 
 def _compared(path: ColumnElement[str], comparison: Comparison, dialect: str) -> ColumnElement[bool]:

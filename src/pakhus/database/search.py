@@ -52,6 +52,8 @@ class Scope:
     repositories: tuple[int, ...]
     conditions: tuple[Condition, ...] = ()
     reach: Reach = True
+    coarse: bool = False
+    """Not all of the reach may be seen: whoever reads tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def find_components(tx: Transaction, wanted: Search, *, limit: int) -> Hits:
     for name in {row.repository for row in rows}:
         found |= assets.of_components(tx, name, [row.id for row in rows if row.repository == name])
     items: list[Component] = [components.from_row(row, row.repository, found) for row in rows]
-    if all(is_exact(scope.reach, tx.dialect) for scope in wanted.scopes):
+    if all(is_exact(scope.reach, tx.dialect) and not scope.coarse for scope in wanted.scopes):
         return Hits(items, last, more)
     return Hits(items, last, more, _matching(tx, [row.id for row in rows], of_assets))
 

@@ -23,6 +23,8 @@ from pakhus.services.contents import LOOKED, BadToken, Page, members, visible, v
 from pakhus.services.query import MANY, Term, keywords, parsed
 
 PAGE = 50
+MOST_SCOPES = 64
+"""Alternatives in one statement."""
 NOTHING = "Asset search returned no results"
 SEVERAL = (
     "Search returned multiple assets, please refine search criteria to find a single asset or use the sort query "
@@ -143,11 +145,12 @@ class Search:
         for each in repositories:
             kind = (each.format if wanted else "", reach(actor, Permission.BROWSE, each))
             kinds.setdefault(kind, []).append(each.id)
+        coarse = len(kinds) > MOST_SCOPES
         scopes = []
-        for (format, paths), ids in kinds.items():
+        for (format, paths), ids in (_merged(kinds) if coarse else kinds).items():
             if all(format in places for places in wanted.values()):
                 conditions = (_condition(places[format], parameters[name]) for name, places in wanted.items())
-                scopes.append(Scope(tuple(ids), tuple(conditions), paths))
+                scopes.append(Scope(tuple(ids), tuple(conditions), paths, coarse))
         return tuple(scopes)
 
     def _of_format(self, parameter: str) -> dict[str, str]:
@@ -159,6 +162,14 @@ class Search:
             for name, format in self._catalog.formats.items()
             if (known := _spelling(parameter, name, format.segment or name, format.search)) is not None
         }
+
+
+def _merged(kinds: Mapping[tuple[str, Reach], Sequence[int]]) -> dict[tuple[str, Reach], list[int]]:
+    """So many ways to narrow are left to `visible`: one scope for each format."""
+    found: dict[tuple[str, Reach], list[int]] = {}
+    for (format, _), ids in kinds.items():
+        found.setdefault((format, True), []).extend(ids)
+    return found
 
 
 def _spelling(parameter: str, format: str, segment: str, known: Mapping[str, str]) -> str | None:

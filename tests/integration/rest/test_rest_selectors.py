@@ -181,6 +181,27 @@ async def test_search_does_not_find_what_is_hidden_by_what_it_is(rest: Rest, fil
         assert download.status_code == 404
 
 
+@BOTH
+async def test_no_number_of_comparisons_or_selectors_is_too_large(rest: Rest, filled: httpx2.AsyncClient) -> None:
+    wide = " or ".join(f'path == "/none/{number}"' for number in range(300))
+    only = await allow(filled, f'{wide} or path =^ "/team/"', repository="files")
+    rights = [only]
+    for number in range(70):
+        await rest.hosted(f"more{number}")
+        await rest.put(f"more{number}", f"{number}.txt", b"x")
+        await rest.put(f"more{number}", "hidden.txt", b"x")
+        rights.append(await allow(filled, f'path == "/{number}.txt"', repository=f"more{number}"))
+    expected = sorted([*(path for path in FILES if path.startswith("team/")), *(f"{n}.txt" for n in range(70))])
+    sha1 = "11f6ad8ec52a2984abaafd7c3b516503785c2072"
+
+    async with await rest.user("ann", *rights, "nx-search-read") as ann:
+        assert await listed(ann, "assets", {"repository": "files"}) == expected[70:]
+        assert await listed(ann, "search/assets", {}) == expected
+        assert await of_components(ann, "search", {}) == expected
+        assert len(await of_components(ann, "search", {"sha1": sha1})) == 70
+        assert await of_components(ann, "search", {"name": "hidden.txt"}) == []
+
+
 async def test_hidden_items_do_not_exist_by_their_identity(rest: Rest, filled: httpx2.AsyncClient) -> None:
     items = (await filled.get("assets", params={"repository": "files"})).json()["items"]
     hidden = next(each["id"] for each in items if each["path"].startswith("/secret"))
