@@ -198,7 +198,10 @@ class Database:
         """Notice what other machines have configured. An embedded database has none; its processes share memory."""
         if self._embedded:
             return
-        edition = await self.read(_edition)
+        try:
+            edition = await self.read(_edition)
+        except OperationalError:
+            return  # whoever needs the database now says so; the next look follows
         if edition != self._edition:
             self._edition = edition
             self.generation.bump(configuration=True)

@@ -23,7 +23,7 @@ class Permission(StrEnum):
 
 
 ANY_NAME = "\0any name"
-"""Stands, where something is wanted, for whichever name a grant has there."""
+"""Stands, where something is wanted, for whichever name a grant has there; this object, not what equals it."""
 
 Reach: TypeAlias = Expression | bool
 """Which paths: all, none, or those for which an expression holds."""
@@ -70,7 +70,7 @@ class Grant:
             if position >= len(self.parts):
                 return True
             part = self.parts[position]
-            if "*" not in part and word not in part and word != ANY_NAME:
+            if "*" not in part and word not in part and word is not ANY_NAME:
                 return False
         return all("*" in part for part in self.parts[len(wanted) :])
 

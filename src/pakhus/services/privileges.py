@@ -59,6 +59,7 @@ class Privileges:
         return _found(name, made, self._catalog)
 
     async def create(self, new: PrivilegeRow) -> None:
+        """Names of built-in ones are taken, also those of repositories that are still to come."""
         await self._catalog.refresh()
         if not NAME.match(new.name):
             raise Invalid(NAME_RULE, field="name")
@@ -99,7 +100,8 @@ class Privileges:
 
 
 def _create(tx: Transaction, new: PrivilegeRow, catalog: Catalog) -> None:
-    if existing(new.name, {each.name: each for each in rights.privileges(tx)}, catalog) is not None:
+    made = {each.name for each in rights.privileges(tx)}
+    if new.name in made or builtin_privileges.named(new.name, catalog.formats) is not None:
         raise Invalid(f"Privilege '{new.name}' already exists, use a unique name.")
     _check_selector(tx, new)
     rights.put_privilege(tx, new)

@@ -155,6 +155,7 @@ async def test_built_in_privilege_is_shown_and_stays(made: httpx2.AsyncClient, e
     changed = await made.put(f"{PATH}/{expected['type']}/{expected['name']}", json=expected)
     assert changed.status_code == 400
     assert (await create(made, "wildcard", expected["name"])).status_code == 400
+    assert (await create(made, "wildcard", "nx-repository-view-raw-later-read")).status_code == 400
 
 
 async def test_list_is_sorted_and_names_each_once(made: httpx2.AsyncClient) -> None:

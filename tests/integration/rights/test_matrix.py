@@ -210,19 +210,55 @@ def test_every_route_of_a_format_can_be_reached() -> None:
 async def test_every_route_of_a_format_holds_to_its_permission(world: World, format: Format, type: str) -> None:
     name = f"{format.name}-{type}"
     wrong = []
-    for route in format.routes:
-        path = path_of(route.path)
-        url = f"{BASE}/repository/{name}/{httpx2.URL('http://x/' + path).raw_path.decode()[1:]}"
-        for method in methods_of(route):
-            if (format.name, method, route.path) in OPEN:
-                continue
-            for caller in world.callers:
-                wanted = [("repository-view", format.name, name, each.value) for each in needed(route, method)]
-                allowed = any(caller.may(each, path) for each in wanted)
-                answer = await world.ask(caller, method, url, content=b"x" if method in ("PUT", "POST") else None)
-                if not _told(caller, allowed, answer):
-                    wrong.append((method, route.path, caller.name, allowed, answer.status_code, answer.text[:80]))
+    for route, method, path in guarded(format):
+        for caller in world.callers:
+            allowed = any(caller.may(wanted, path) for wanted in wanted_by(route, method, format, name))
+            answer = await send(world, caller, method, f"/repository/{name}/{path}")
+            if not _told(caller, allowed, answer):
+                wrong.append((method, route.path, caller.name, allowed, answer.status_code, answer.text[:80]))
     assert wrong == []
+
+
+@served
+@pytest.mark.parametrize("format", [each for each in installed() if each.mounts], ids=lambda format: str(format.name))
+async def test_no_mount_leads_around_a_permission(world: World, format: Format) -> None:
+    """A mount may be off, and have ways of its own to refuse; it never allows what the repository's URL does not."""
+    name = f"{format.name}-hosted"
+    wrong = []
+    for route, method, path in guarded(format):
+        for address in mounted_at(format, name, path):
+            for caller in world.callers:
+                allowed = any(caller.may(wanted, path) for wanted in wanted_by(route, method, format, name))
+                answer = await send(world, caller, method, address)
+                if (caller.refused or not allowed) and answer.status_code not in (401, 403, 404):
+                    wrong.append((method, address, caller.name, answer.status_code, answer.text[:80]))
+    assert wrong == []
+
+
+def guarded(format: Format) -> Iterator[tuple[Route, str, str]]:
+    """Route, method and a path of all routes that ask for a permission."""
+    for route in format.routes:
+        for method in methods_of(route):
+            if (format.name, method, route.path) not in OPEN:
+                yield route, method, path_of(route.path)
+
+
+def wanted_by(route: Route, method: str, format: Format, name: str) -> list[tuple[str, ...]]:
+    return [("repository-view", format.name, name, each.value) for each in needed(route, method)]
+
+
+def mounted_at(format: Format, name: str, path: str) -> Iterator[str]:
+    """The addresses of a path outside of `/repository/`."""
+    for mount in format.mounts:
+        inside = mount.inside.partition("{rest")[0]
+        if path.startswith(inside):
+            outside = mount.outside.replace("{repository}", name)
+            yield outside.partition("{rest")[0] + path[len(inside) :]
+
+
+async def send(world: World, caller: Caller, method: str, address: str) -> httpx2.Response:
+    url = BASE + httpx2.URL(f"http://x{address}").raw_path.decode()
+    return await world.ask(caller, method, url, content=b"x" if method in ("PUT", "POST") else None)
 
 
 def _told(caller: Caller, allowed: bool, answer: httpx2.Response) -> bool:
