@@ -34,6 +34,8 @@ from pakhus.services.services import Services
 NEXUS = "/service/rest/v1"
 BETA = "/service/rest/beta"
 NATIVE = "/api/v1"
+INTERNAL = "/service/rest/internal"
+"""What scripts use of the API that Nexus's own pages have."""
 
 
 def create(services: Services, figures: Metrics, *, version: str) -> FastAPI:
@@ -76,6 +78,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
         *((NATIVE, router) for router in own),
+        (INTERNAL, content_selectors.internal),
         ("", metrics.router),
         ("", native.probes),
         ("", openapi.router),

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Depends, Query, Response
 from pakhus.domain.security import ContentSelector
 from pakhus.rest.bodies import NativeShape, NullIsEmpty, Shape, Taking, Text
 from pakhus.rest.rights import Caller, Here, needs
+from pakhus.services.contents import identity
 
 TAG = "security: content selectors"
 PATH = "/content-selectors"
 router = APIRouter(prefix="/security" + PATH, tags=[TAG])
 native = APIRouter(tags=[TAG])
+internal = APIRouter(tags=[TAG])
 UNCACHED = {"cache-control": "no-cache, no-store, max-age=0, must-revalidate", "pragma": "no-cache"}
 
 
@@ -36,7 +38,7 @@ class NewSelector(SelectorChange):
 
 
 class PreviewRequest(NativeShape):
-    """`repository` is a name, or `*` for all."""
+    """`repository` is a name, `*` for all, or `*-npm` for all of a format."""
 
     expression: Text
     repository: Text = "*"
@@ -95,6 +97,39 @@ async def preview(
         for each in found.items
     ]
     return PreviewXO(items=items, continuation_token=found.token)
+
+
+class PreviewedXO(Shape):
+    """What Nexus's own pages show of an asset; `name` is its path."""
+
+    id: str
+    name: str
+    repository_name: str
+    format: str
+
+
+class NexusPreviewXO(Shape):
+    total: int
+    results: list[PreviewedXO]
+
+
+@internal.post("/ui" + PATH + "/preview", dependencies=needs("selectors", "read"))
+async def preview_as_nexus(
+    body: Annotated[PreviewRequest, Depends(Taking(PreviewRequest))], services: Here, actor: Caller
+) -> NexusPreviewXO:
+    """The same in the words of Nexus's user interface: the first hundred."""
+    found = await services.selectors.preview(actor, body.expression, body.repository, None)
+    formats = {each.name: each.format for each in services.catalog.everything()}
+    results = [
+        PreviewedXO(
+            id=identity(each.repository, each.id),
+            name="/" + each.path,
+            repository_name=each.repository,
+            format=formats[each.repository],
+        )
+        for each in found.items
+    ]
+    return NexusPreviewXO(total=len(results), results=results)
 
 
 def _shown(selector: ContentSelector) -> SelectorXO:

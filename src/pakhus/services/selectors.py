@@ -8,7 +8,7 @@ from pakhus.database.rights import SELECTING
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.content import Asset
 from pakhus.domain.errors import Invalid, NotFound
-from pakhus.domain.repository import NAME, NAME_RULE
+from pakhus.domain.repository import NAME, NAME_RULE, Repository
 from pakhus.domain.security import Actor, ContentSelector
 from pakhus.engine.catalog import Catalog
 from pakhus.services.contents import Contents, Page
@@ -48,12 +48,19 @@ class Selectors:
         await self._database.write(_delete, name)
 
     async def preview(self, actor: Actor, text: str, repository: str, token: str | None) -> Page[Asset]:
-        """What an expression selects in a repository (`*`: in all), of what the actor may browse; page by page."""
+        """What an expression selects of what the actor may browse, page by page.
+
+        In a repository, in all of a format (`*-npm`), or in all (`*`).
+        """
         expression = _made("preview", text, "").expression
         await self._catalog.refresh()
-        if repository != "*":
-            return await self._contents.selected([self._catalog.get(repository)], actor, expression, token)
-        return await self._contents.selected(self._catalog.everything(), actor, expression, token)
+        return await self._contents.selected(self._repositories(repository), actor, expression, token)
+
+    def _repositories(self, name: str) -> list[Repository]:
+        if name == "*" or name.startswith("*-"):
+            format = name.removeprefix("*").removeprefix("-")
+            return [each for each in self._catalog.everything() if format in ("", each.format)]
+        return [self._catalog.get(name)]
 
 
 def _made(name: str, text: str, description: str) -> ContentSelector:

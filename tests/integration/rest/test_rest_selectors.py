@@ -107,6 +107,10 @@ async def test_preview_shows_what_an_expression_selects_of_what_one_may_browse(
     assert wrong.status_code == 400
     assert wrong.json()["field"] == "expression"
     assert nowhere.status_code == 404
+    nexus = f"{BASE}/service/rest/internal/ui/content-selectors/preview"
+    shown = (await filled.post(nexus, json={**question, "repository": "*-raw", "type": "csel"})).json()
+    assert (shown["total"], [each["name"] for each in shown["results"]]) == (len(found), found)
+    assert (await filled.post(nexus, json={**question, "repository": "*-npm"})).json()["total"] == 0
     only = await allow(filled, 'path =^ "/secret/"')
     async with await rest.user("ann", only, "nx-selectors-read") as ann:
         seen = [each["path"] for each in (await ann.post(PREVIEW, json=question)).json()["items"]]
