@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from pakhus.csel import parsed
+from pakhus.database import assets
 from tests.integration.rest.conftest import BASE, BOTH, Rest
 
 PATH = "security/content-selectors"
@@ -221,6 +223,26 @@ async def test_hidden_items_do_not_exist_by_their_identity(rest: Rest, filled: h
         assert (await ann.delete(f"assets/{hidden}")).status_code == 404
         assert (await ann.delete(f"components/{whole}")).status_code == 404
         assert (await ann.delete(f"assets/{seen}")).status_code == 204
+
+
+@BOTH
+@pytest.mark.parametrize("expression", ['path != "/secret/003.txt"', r'path =~ "(?i)/.*00[^3]\.TXT"'])
+async def test_pages_of_a_folder_follow_each_other(rest: Rest, filled: httpx2.AsyncClient, expression: str) -> None:
+    services = rest.application.services
+    files, reach = services.catalog.get("files"), parsed(expression)
+
+    async def names(prefix: str, after: str, limit: int) -> list[str]:
+        read = services.database.read
+        return await read(assets.children, files.id, prefix, after=after, limit=limit, reach=reach)
+
+    assert await names("", "", 9) == ["public/", "secret/", "team/"]
+    assert await names("", "", 1) == ["public/"]
+    assert await names("", "public/", 1) == ["secret/"]
+    assert await names("", "secret/", 9) == ["team/"]
+    assert await names("", "team/", 9) == []
+    shown = [name for name in (f"{number:03}.txt" for number in range(6)) if name != "003.txt"]
+    assert await names("secret/", "", 9) == shown
+    assert await names("secret/", "002.txt", 9) == shown[3:]
 
 
 @BOTH
