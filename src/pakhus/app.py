@@ -42,15 +42,18 @@ from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
 from pakhus.services.contents import Contents
 from pakhus.services.doors import Frame
 from pakhus.services.download_log import DownloadLog
+from pakhus.services.explain import Explain
 from pakhus.services.health import Health
 from pakhus.services.identity.wiring import identification
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
+from pakhus.services.privileges import Privileges
 from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
+from pakhus.services.selectors import Selectors
 from pakhus.services.services import Services
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
@@ -74,6 +77,7 @@ NEXUS_VERSION = "3.88.0-01"
 SERVER = f"Nexus/{NEXUS_VERSION} (COMMUNITY)"
 FLUSH_SECONDS = 5.0
 LINES_SECONDS = 0.5
+FOLLOW_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
 GRACE = timedelta(hours=24)
 
@@ -111,6 +115,7 @@ class Application:
             asyncio.create_task(self.services.deliverer.run(), name="webhooks"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
+            asyncio.create_task(self._every(FOLLOW_SECONDS, self.services.database.follow), name="follow"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._prune), name="prune"),
         ]
@@ -230,6 +235,7 @@ def create(
     seal = Seal(secret)
     audit = Audit(database, seal, now=clock.now)
     webhooks = Webhooks(database, Vault(secret), now=clock.now)
+    contents = Contents(database, catalog, engine)
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -246,11 +252,14 @@ def create(
         passwords=passwords,
         repositories=repositories,
         users=Users(database, passwords, settings.data),
-        roles=Roles(database, list(catalog.formats)),
+        roles=Roles(database, catalog),
+        privileges=Privileges(database, catalog),
+        selectors=Selectors(database, catalog, contents),
+        explain=Explain(database, catalog, engine),
         access=Access(database, identity.realms),
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
-        contents=Contents(database, catalog, engine),
+        contents=contents,
         search=Search(database, catalog),
         uploads=Uploads(catalog, engine),
         audit=audit,

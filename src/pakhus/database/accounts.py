@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
-from pakhus.database.tables import account, privilege, role, token
+from pakhus.database.rights import PrivilegeRow, privileges
+from pakhus.database.tables import account, role, token
 from pakhus.database.transaction import Transaction
 from pakhus.domain import events
+
+__all__ = ["PrivilegeRow", "Role", "TokenRow", "User", "privileges"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,6 @@ class Role:
     read_only: bool = False
     privileges: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PrivilegeRow:
-    """A privilege that an administrator made; the built-in ones follow from their names."""
-
-    name: str
-    type: str
-    description: str = ""
-    read_only: bool = False
-    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +164,6 @@ def remove_role(tx: Transaction, role_id: str) -> None:
 def _role_by_id(tx: Transaction, role_id: str) -> Role | None:
     row = tx.one(select(role).where(role.c.id == role_id))
     return None if row is None else _role(row)
-
-
-def privileges(tx: Transaction) -> list[PrivilegeRow]:
-    return [
-        PrivilegeRow(row.name, row.type, row.description, row.read_only, row.properties)
-        for row in tx.rows(select(privilege).order_by(privilege.c.name))
-    ]
 
 
 def token_by_digest(tx: Transaction, sha256: str) -> TokenRow | None:

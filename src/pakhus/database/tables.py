@@ -278,6 +278,14 @@ privilege = Table(
     info={"audited": events.PRIVILEGE},
 )
 
+content_selector = Table(
+    "content_selector",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("description", Word, nullable=False),
+    Column("expression", Word, nullable=False),
+)
+
 token = Table(
     "token",
     metadata,
