@@ -265,3 +265,59 @@ token = Table(
     Column("last_used", Moment),
     UniqueConstraint("user_id", "source", "name"),
 )
+
+identity_provider = Table(
+    "identity_provider",
+    metadata,
+    Column("kind", Word, primary_key=True),
+    Column("name", Word, primary_key=True),
+    Column("settings", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+
+workload_role = Table(
+    "workload_role",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("issuer", Word, nullable=False),
+    Column("settings", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+
+federated_subject = Table(
+    "federated_subject",
+    metadata,
+    Column("source", Word, primary_key=True),
+    Column("subject", Word, primary_key=True),
+    Column("user_id", Word, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("last_login", Moment, nullable=False),
+    UniqueConstraint("source", "user_id"),
+)
+
+federated_session = Table(
+    "federated_session",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("source", Word, nullable=False),
+    Column("subject", Word, nullable=False),
+    Column("session", Word, nullable=False),
+    Column("user_id", Word, nullable=False),
+    Column("details", Document, nullable=False),
+    Column("checked", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Index(None, "source", "subject"),
+    Index(None, "expires"),
+)
+
+login_state = Table(
+    "login_state",
+    metadata,
+    Column("key", Word, primary_key=True),
+    Column("kind", Word, nullable=False),
+    Column("details", Document, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Index(None, "expires"),
+)
