@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from pakhus.database.tables import federated_session, federated_subject, identity_provider, login_state, workload_role
 from pakhus.database.transaction import Transaction
@@ -30,6 +30,21 @@ class RoleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SubjectRow:
+    """Somebody at a provider, and the account here. `checked`: when the provider last stood by it.
+
+    `details` has the refresh token (sealed), where the provider gave one.
+    """
+
+    source: str
+    subject: str
+    user_id: str
+    details: Mapping[str, Any]
+    last_login: datetime
+    checked: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRow:
     """A login through a provider, while it lasts. `session` is the provider's own name for it (OIDC `sid`)."""
 
@@ -38,8 +53,6 @@ class SessionRow:
     subject: str
     session: str
     user_id: str
-    details: Mapping[str, Any]
-    checked: datetime
     expires: datetime
 
 
@@ -86,44 +99,50 @@ def remove_workload_role(tx: Transaction, name: str) -> bool:
     return tx.execute(delete(workload_role).where(workload_role.c.name == name)).rowcount > 0
 
 
-def user_of(tx: Transaction, source: str, subject: str) -> str | None:
-    """The account that a provider's subject has had before."""
+def subject(tx: Transaction, source: str, subject: str) -> SubjectRow | None:
     c = federated_subject.c
-    found: str | None = tx.value(select(c.user_id).where(c.source == source, c.subject == subject))
-    return found
+    return _subject(tx.one(select(federated_subject).where(c.source == source, c.subject == subject)))
 
 
-def subject_of(tx: Transaction, source: str, user_id: str) -> str | None:
+def subject_of(tx: Transaction, source: str, user_id: str) -> SubjectRow | None:
+    """Who has the account."""
     c = federated_subject.c
-    found: str | None = tx.value(select(c.subject).where(c.source == source, c.user_id == user_id))
-    return found
+    return _subject(tx.one(select(federated_subject).where(c.source == source, c.user_id == user_id)))
 
 
-def last_login(tx: Transaction, source: str, user_id: str) -> datetime | None:
-    c = federated_subject.c
-    found: datetime | None = tx.value(select(c.last_login).where(c.source == source, c.user_id == user_id))
-    return found
-
-
-def link(tx: Transaction, source: str, subject: str, user_id: str) -> None:
+def link(tx: Transaction, source: str, subject: str, user_id: str, details: Mapping[str, Any]) -> None:
     """The subject is this account from now on, and logs in now; whoever had the account before is forgotten."""
-    tx.configures = True
     c = federated_subject.c
     tx.execute(delete(federated_subject).where(c.source == source, c.user_id == user_id, c.subject != subject))
     where = (c.source == source, c.subject == subject)
-    if not tx.execute(update(federated_subject).where(*where).values(user_id=user_id, last_login=tx.now)).rowcount:
-        new = {"source": source, "subject": subject, "user_id": user_id, "created": tx.now, "last_login": tx.now}
-        tx.execute(insert(federated_subject).values(**new))
+    values = {"user_id": user_id, "details": dict(details), "last_login": tx.now, "checked": tx.now}
+    if not tx.execute(update(federated_subject).where(*where).values(**values)).rowcount:
+        tx.execute(insert(federated_subject).values(source=source, subject=subject, created=tx.now, **values))
+
+
+def checked(tx: Transaction, row: SubjectRow, moment: datetime, details: Mapping[str, Any]) -> None:
+    """The provider was asked at this moment, and gave this."""
+    tx.quiet = True
+    statement = update(federated_subject).where(*_same(row))
+    tx.execute(statement.values(checked=moment, details=dict(details)))
+
+
+def claim_check(tx: Transaction, row: SubjectRow) -> bool:
+    """The caller asks the provider now; false if somebody else has begun to since the row was read."""
+    tx.quiet = True
+    claimed = update(federated_subject).where(*_same(row), federated_subject.c.checked == row.checked)
+    return tx.execute(claimed.values(checked=tx.now)).rowcount > 0
 
 
 def session(tx: Transaction, id: str) -> SessionRow | None:
     row = tx.one(select(federated_session).where(federated_session.c.id == id))
     if row is None or row.expires <= tx.now:
         return None
-    return SessionRow(row.id, row.source, row.subject, row.session, row.user_id, row.details, row.checked, row.expires)
+    return SessionRow(row.id, row.source, row.subject, row.session, row.user_id, row.expires)
 
 
 def add_session(tx: Transaction, new: SessionRow) -> None:
+    tx.quiet = True
     tx.execute(delete(federated_session).where(federated_session.c.expires <= tx.now))
     tx.execute(
         insert(federated_session).values(
@@ -132,18 +151,9 @@ def add_session(tx: Transaction, new: SessionRow) -> None:
             subject=new.subject,
             session=new.session,
             user_id=new.user_id,
-            details=dict(new.details),
-            checked=new.checked,
             expires=new.expires,
         )
     )
-
-
-def checked(tx: Transaction, id: str, details: Mapping[str, Any]) -> None:
-    """The provider still stands by the login."""
-    tx.quiet = True
-    where = federated_session.c.id == id
-    tx.execute(update(federated_session).where(where).values(checked=tx.now, details=dict(details)))
 
 
 def end_session(tx: Transaction, id: str) -> bool:
@@ -170,27 +180,14 @@ def keep_state(tx: Transaction, key: str, kind: str, details: Mapping[str, Any],
     tx.execute(insert(login_state).values(key=key, kind=kind, details=dict(details), expires=expires))
 
 
-def state(tx: Transaction, key: str, kind: str) -> Mapping[str, Any] | None:
-    """What is kept under the key, which stays there."""
+def take_state(tx: Transaction, key: str, kind: str) -> Mapping[str, Any] | None:
+    """What is kept under the key, and then no longer: of two who come at once, one gets it."""
+    tx.quiet = True
     c = login_state.c
     found: Mapping[str, Any] | None = tx.value(
         select(c.details).where(c.key == key, c.kind == kind, c.expires > tx.now)
     )
-    return found
-
-
-def change_state(tx: Transaction, key: str, kind: str, details: Mapping[str, Any]) -> bool:
-    tx.quiet = True
-    c = login_state.c
-    where = (c.key == key, c.kind == kind, c.expires > tx.now)
-    return tx.execute(update(login_state).where(*where).values(details=dict(details))).rowcount > 0
-
-
-def take_state(tx: Transaction, key: str, kind: str) -> Mapping[str, Any] | None:
-    """What is kept under the key, and then no longer: of two who come at once, one gets it."""
-    tx.quiet = True
-    found = state(tx, key, kind)
-    gone = tx.execute(delete(login_state).where(login_state.c.key == key, login_state.c.kind == kind)).rowcount
+    gone = tx.execute(delete(login_state).where(c.key == key, c.kind == kind)).rowcount
     return found if gone else None
 
 
@@ -205,11 +202,15 @@ def spend(tx: Transaction, key: str, kind: str, expires: datetime) -> bool:
     return True
 
 
-def states(tx: Transaction, kind: str) -> int:
-    """How many of a kind there are."""
-    c = login_state.c
-    return len(tx.rows(select(c.key).where(c.kind == kind, c.expires > tx.now)))
+def _subject(row: Row[Any] | None) -> SubjectRow | None:
+    if row is None:
+        return None
+    return SubjectRow(row.source, row.subject, row.user_id, row.details, row.last_login, row.checked)
 
 
 def _is(kind: str, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return identity_provider.c.kind == kind, identity_provider.c.name == name
+
+
+def _same(row: SubjectRow) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return federated_subject.c.source == row.source, federated_subject.c.subject == row.subject

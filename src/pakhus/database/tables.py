@@ -292,8 +292,10 @@ federated_subject = Table(
     Column("source", Word, primary_key=True),
     Column("subject", Word, primary_key=True),
     Column("user_id", Word, nullable=False),
+    Column("details", Document, nullable=False),
     Column("created", Moment, nullable=False),
     Column("last_login", Moment, nullable=False),
+    Column("checked", Moment, nullable=False),
     UniqueConstraint("source", "user_id"),
 )
 
@@ -305,8 +307,6 @@ federated_session = Table(
     Column("subject", Word, nullable=False),
     Column("session", Word, nullable=False),
     Column("user_id", Word, nullable=False),
-    Column("details", Document, nullable=False),
-    Column("checked", Moment, nullable=False),
     Column("expires", Moment, nullable=False),
     Index(None, "source", "subject"),
     Index(None, "expires"),

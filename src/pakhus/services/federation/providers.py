@@ -128,7 +128,11 @@ def _listed(person: Person, patterns: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OidcProvider:
-    """An OpenID provider and this server's registration there. Times in the members' names' units."""
+    """An OpenID provider and this server's registration there.
+
+    A login lasts `session_hours`. With `recheck_minutes` the provider is asked again so often whether it still stands
+    by the person; with `login_days` tokens of people who have not logged in for so long do not count. 0: never.
+    """
 
     name: str
     issuer: Issuer
@@ -144,6 +148,7 @@ class OidcProvider:
     admission: Admission = Admission()
     session_hours: int = 12
     recheck_minutes: int = 0
+    login_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +162,10 @@ class SamlProvider:
     enabled: bool = True
     attributes: Attributes = Attributes("")
     admission: Admission = Admission()
-    sign_response: bool | None = None
-    sign_assertion: bool | None = None
+    signed_response: bool | None = None
+    signed_assertion: bool | None = None
     session_hours: int = 12
+    login_days: int = 0
     leeway: float = 60.0
 
 

@@ -35,8 +35,10 @@ def upgrade() -> None:
         sa.Column("source", WORD, nullable=False),
         sa.Column("subject", WORD, nullable=False),
         sa.Column("user_id", WORD, nullable=False),
+        sa.Column("details", DOCUMENT, nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("last_login", sa.BigInteger(), nullable=False),
+        sa.Column("checked", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", "subject", name=op.f("pk_federated_subject")),
         sa.UniqueConstraint("source", "user_id", name=op.f("uq_federated_subject_source_user_id")),
     )
@@ -47,8 +49,6 @@ def upgrade() -> None:
         sa.Column("subject", WORD, nullable=False),
         sa.Column("session", WORD, nullable=False),
         sa.Column("user_id", WORD, nullable=False),
-        sa.Column("details", DOCUMENT, nullable=False),
-        sa.Column("checked", sa.BigInteger(), nullable=False),
         sa.Column("expires", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_federated_session")),
     )

@@ -1,0 +1,242 @@
+"""Logins through identity providers while they last, and what becomes of people whom their provider lets go.
+
+A session is a row: it ends when the provider says so (back-channel logout), when an administrator does, or by its time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from pakhus.database import accounts, federation
+from pakhus.database.accounts import User
+from pakhus.database.federation import SessionRow, SubjectRow
+from pakhus.database.transaction import Database, Transaction
+from pakhus.database.vault import Vault
+from pakhus.domain.errors import Unauthenticated
+from pakhus.services.federation.oidc import Login, Oidc
+from pakhus.services.federation.providers import OidcProvider, Person, SamlProvider, admits, roles_of
+from pakhus.services.federation.refusal import Refusals, Refused
+from pakhus.services.federation.registry import Registry
+from pakhus.services.identity.people import ADMITTED, People
+from pakhus.services.identity.realm import WRONG, Directory, Door, Identity, Listed, Realm, is_jwt
+from pakhus.services.identity.signing import EXPIRED, Signing
+from pakhus.services.identity.tokens import PLACEHOLDERS
+
+PURPOSE = "federated login"
+LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
+Provider = OidcProvider | SamlProvider
+
+
+class Sessions:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        registry: Registry,
+        people: People,
+        signing: Signing,
+        oidc: Oidc,
+        refusals: Refusals,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._registry = registry
+        self._people = people
+        self._signing = signing
+        self._oidc = oidc
+        self._refusals = refusals
+        self._now = now
+
+    # -- coming in -------------------------------------------------------------------------------------------------
+
+    async def enter(self, provider: Provider, login: Login) -> str:
+        """Let the person in, with an account if need be; the id of the new session. Raises `Refused`."""
+        person, details = login.person, self._vault.seal({"refresh_token": login.refresh_token})
+        user_id = await self._database.write(_enter, person, provider, details)
+        await self._people.admit(identity_of(person, user_id, provider))
+        id = secrets.token_urlsafe(24)
+        expires = self._now() + timedelta(hours=provider.session_hours)
+        row = SessionRow(id, provider.name, person.subject, person.session, user_id, expires)
+        await self._database.write(federation.add_session, row)
+        return id
+
+    async def token(self, id: str) -> tuple[str, datetime, str]:
+        """The session's token, its end, and the user. Raises `Unauthenticated` for one that has ended."""
+        row = await self._database.read(federation.session, id)
+        if row is None:
+            raise Unauthenticated(EXPIRED)
+        token, expires = self._signing.make(PURPOSE, {"sid": id}, row.expires - self._now())
+        return token, expires, row.user_id
+
+    async def identity(self, token: str, kind: str) -> Identity | None:
+        """Whose session the token is of, if it is one of a provider of this kind."""
+        found = self._signing.read(PURPOSE, token)
+        if found is None:
+            return None
+        row = await self._database.read(federation.session, found[0]["sid"])
+        if row is None:
+            raise Unauthenticated(EXPIRED)
+        provider = (await self._providers(kind)).get(row.source)
+        if provider is None or not provider.enabled:
+            return None
+        return Identity(row.user_id, row.source, token="", expires=row.expires)
+
+    async def end(self, token: str) -> None:
+        """A logout. Tokens that are none are not anybody's to know about."""
+        found = self._signing.read(PURPOSE, token)
+        if found is not None:
+            await self._database.write(federation.end_session, found[0]["sid"])
+
+    async def end_all(self, source: str, *, subject: str = "", session: str = "") -> int:
+        """The provider, or an administrator, ends sessions: they are void at once, on every node."""
+        return await self._database.write(federation.end_sessions, source, subject=subject, session=session)
+
+    async def _providers(self, kind: str) -> dict[str, Provider]:
+        configuration = await self._registry.current()
+        return dict(configuration.oidc if kind == "oidc" else configuration.saml)
+
+    # -- staying ---------------------------------------------------------------------------------------------------
+
+    async def standing(self, provider: Provider, user_id: str) -> Identity | None:
+        """What the provider says of somebody who holds a token of ours; `None`: nobody who ever logged in.
+
+        Raises `Unauthenticated` when it no longer stands by them, `Unavailable` when it cannot be asked.
+        """
+        row, user = await self._database.read(_subject_and_user, provider.name, user_id)
+        if row is None or user is None or not provider.enabled:
+            return None
+        if provider.login_days and row.last_login + timedelta(days=provider.login_days) < self._now():
+            raise Unauthenticated(f"log in again: the last login was more than {provider.login_days} days ago")
+        if isinstance(provider, OidcProvider) and provider.recheck_minutes:
+            person = await self._rechecked(provider, row)
+            if person is not None:
+                return identity_of(person, user_id, provider)
+        return Identity(
+            user_id,
+            provider.name,
+            groups=user.groups,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            email=user.email,
+        )
+
+    async def _rechecked(self, provider: OidcProvider, row: SubjectRow) -> Person | None:
+        """Ask the provider anew once it is time, one node at a time: a refresh token is good for one use."""
+        if row.checked + timedelta(minutes=provider.recheck_minutes) > self._now():
+            return None
+        token = self._vault.open(row.details).get("refresh_token", "")
+        if not token:
+            raise Unauthenticated("log in again: the identity provider cannot be asked about this account")
+        if not await self._database.write(federation.claim_check, row):
+            return None
+        try:
+            login = await self._oidc.refreshed(provider, token, row.subject)
+            admits(login.person, provider.admission, exists=True)
+        except Refused as refused:
+            self._refusals.note("oidc", provider.name, refused.why, subject=row.subject)
+            await self._database.write(_let_go, row)
+            raise Unauthenticated("the identity provider no longer stands by this account") from refused
+        except Exception:
+            await self._database.write(federation.checked, row, row.checked, row.details)
+            raise
+        details = self._vault.seal({"refresh_token": login.refresh_token})
+        await self._database.write(federation.checked, row, self._now(), details)
+        return login.person
+
+
+def identity_of(person: Person, user_id: str, provider: Provider) -> Identity:
+    """Groups become roles by the provider's rules; by their mere names only where that is wanted."""
+    return Identity(
+        user_id,
+        provider.name,
+        groups=person.groups if provider.admission.groups_are_roles else (),
+        roles=roles_of(person, provider.admission),
+        first_name=person.first_name,
+        last_name=person.last_name,
+        email=person.email,
+    )
+
+
+def _enter(tx: Transaction, person: Person, provider: Provider, details: dict[str, str]) -> str:
+    """The account of the person: the one that the subject had before, whatever it is called at the provider by now."""
+    known = federation.subject(tx, provider.name, person.subject)
+    user_id = known.user_id if known is not None else person.user_id
+    user = accounts.user(tx, user_id, provider.name)
+    holder = federation.subject_of(tx, provider.name, user_id)
+    if user is not None and holder is not None and holder.subject != person.subject:
+        raise Refused(
+            f"the account '{user_id}' is that of the subject '{holder.subject}', not of '{person.subject}'",
+            f"the account '{user_id}' is somebody else's",
+        )
+    admits(person, provider.admission, exists=user is not None)
+    if user is not None and user.status not in ADMITTED:
+        raise Refused(f"the account '{user_id}' is {user.status}", f"the account '{user_id}' is {user.status}")
+    federation.link(tx, provider.name, person.subject, user_id, details)
+    return user_id
+
+
+def _let_go(tx: Transaction, row: SubjectRow) -> None:
+    """All sessions end, and tokens wait for the next login."""
+    federation.end_sessions(tx, row.source, subject=row.subject)
+    federation.checked(tx, row, LONG_AGO, {})
+    tx.quiet, tx.configures = False, True
+
+
+def _subject_and_user(tx: Transaction, source: str, user_id: str) -> tuple[SubjectRow | None, User | None]:
+    return federation.subject_of(tx, source, user_id), accounts.user(tx, user_id, source)
+
+
+def _with_prefix(tx: Transaction, source: str, prefix: str, limit: int) -> list[User]:
+    return [each for each in accounts.users(tx) if each.source == source and each.user_id.startswith(prefix)][:limit]
+
+
+class ProviderDirectory(Directory):
+    """One provider's people, as far as they have been here."""
+
+    def __init__(self, provider: Provider, sessions: Sessions, database: Database) -> None:
+        self.source = provider.name
+        self.source_name = provider.button or provider.name
+        self._provider = provider
+        self._sessions = sessions
+        self._database = database
+
+    async def find(self, user_id: str) -> Identity | None:
+        return await self._sessions.standing(self._provider, user_id)
+
+    async def search(self, prefix: str, *, limit: int) -> Sequence[Listed]:
+        found = await self._database.read(_with_prefix, self.source, prefix, limit)
+        return [Listed(each.user_id, each.first_name, each.last_name, each.email, each.groups) for each in found]
+
+
+class FederatedRealm(Realm):
+    """The sessions of all providers of one kind, each of which is a source of users."""
+
+    def __init__(
+        self, id: str, name: str, kind: str, sessions: Sessions, registry: Registry, database: Database
+    ) -> None:
+        self.id = id
+        self.name = name
+        self._kind = kind
+        self._sessions = sessions
+        self._registry = registry
+        self._database = database
+
+    def takes(self, password: str) -> bool:
+        return is_jwt(password)
+
+    async def sources(self) -> Sequence[Realm]:
+        configuration = await self._registry.current()
+        providers: Sequence[Provider] = [*(configuration.oidc if self._kind == "oidc" else configuration.saml).values()]
+        return [ProviderDirectory(each, self._sessions, self._database) for each in providers]
+
+    async def by_password(self, username: str, password: str, door: Door) -> Identity | None:
+        found = await self._sessions.identity(password, self._kind)
+        if found is not None and username not in PLACEHOLDERS and username != found.user_id:
+            raise Unauthenticated(WRONG)
+        return found
+
+    async def by_bearer(self, token: str, door: Door) -> Identity | None:
+        return await self._sessions.identity(token, self._kind) if is_jwt(token) else None
