@@ -33,11 +33,11 @@ from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
 from pakhus.services.access import Access
-from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
 from pakhus.services.contents import Contents
 from pakhus.services.health import Health
+from pakhus.services.identity.wiring import identification
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
@@ -171,20 +171,26 @@ def create(
     stores = Stores(catalog, lambda row: _store(row, settings.data))
     upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
     passwords = Passwords(min_length=settings.auth.password_min_length)
-    accounts = Accounts(
+    identity = identification(
         database,
         passwords,
-        formats=[format.name for format in installed],
+        settings.auth,
         secret=secret,
-        jwt_hours=settings.auth.jwt_expiry_hours,
-        token_max_days=settings.auth.token_max_days,
+        formats=[format.name for format in installed],
         now=clock.now,
         seconds=clock.seconds,
     )
     limit = settings.http.max_body_mb
     max_body = None if limit is None else limit << 20
     engine = Engine(
-        database, catalog, stores, upstreams, accounts, now=clock.now, seconds=clock.seconds, max_body=max_body
+        database,
+        catalog,
+        stores,
+        upstreams,
+        identity.accounts,
+        now=clock.now,
+        seconds=clock.seconds,
+        max_body=max_body,
     )
     repositories = Repositories(database, catalog, Vault(secret))
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
@@ -197,12 +203,14 @@ def create(
         engine=engine,
         downloads=Downloads(database, clock.now),
         sweep=Sweep(database, stores),
-        accounts=accounts,
+        accounts=identity.accounts,
+        realms=identity.realms,
+        tokens=identity.tokens,
         passwords=passwords,
         repositories=repositories,
         users=Users(database, passwords, settings.data),
         roles=Roles(database, list(catalog.formats)),
-        access=Access(database),
+        access=Access(database, identity.realms),
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
         contents=Contents(database, catalog, engine),

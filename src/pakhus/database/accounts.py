@@ -15,7 +15,11 @@ from pakhus.database.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `status` is active, locked, disabled or changepassword."""
+    """An account. `status` is active, locked, disabled or changepassword.
+
+    Of a user of another source it keeps the roles that were assigned here, and what the source said when it was last
+    `seen` to know the user: names and `groups`.
+    """
 
     user_id: str
     source: str = "default"
@@ -25,6 +29,8 @@ class User:
     status: str = "active"
     password_hash: str = ""
     roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,11 @@ class PrivilegeRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """An API token. The token itself is not kept, only its SHA-256."""
+    """A token. It is not kept itself, only its SHA-256.
+
+    `nonce` is what the token of a protocol's login is made of, for the client at `address`; `code` is the name code of
+    a user token.
+    """
 
     user_id: str
     source: str
@@ -63,6 +73,9 @@ class TokenRow:
     expires: datetime | None = None
     last_used: datetime | None = None
     id: int = 0
+    code: str = ""
+    nonce: str = ""
+    address: str = ""
 
 
 def users(tx: Transaction) -> list[User]:
@@ -89,6 +102,22 @@ def put_user(tx: Transaction, changed: User) -> None:
     where = (account.c.user_id == changed.user_id, account.c.source == changed.source)
     if not tx.execute(update(account).where(*where).values(**values)).rowcount:
         tx.execute(insert(account).values(user_id=changed.user_id, source=changed.source, created=tx.now, **values))
+
+
+def learn(tx: Transaction, said: User, *, news: bool) -> None:
+    """Keep what the source of an external user says of it. `news`: its rights may have changed by that."""
+    values = {
+        "first_name": said.first_name,
+        "last_name": said.last_name,
+        "email": said.email,
+        "groups": list(said.groups),
+        "seen": said.seen,
+    }
+    where = (account.c.user_id == said.user_id, account.c.source == said.source)
+    if not tx.execute(update(account).where(*where).values(**values)).rowcount:
+        kept = {"status": said.status, "password_hash": "", "roles": list(said.roles), "created": tx.now}
+        tx.execute(insert(account).values(user_id=said.user_id, source=said.source, updated=tx.now, **kept, **values))
+    tx.configures, tx.quiet = news, not news
 
 
 def remove_user(tx: Transaction, user_id: str, source: str = "default") -> None:
@@ -147,6 +176,13 @@ def tokens_of(tx: Transaction, user_id: str, source: str = "default") -> list[To
     return [_token(row) for row in tx.rows(statement.order_by(token.c.name))]
 
 
+def login_token(tx: Transaction, user_id: str, source: str, kind: str, address: str) -> TokenRow | None:
+    """The token of a protocol's login that lives longest."""
+    where = (token.c.user_id == user_id, token.c.source == source, token.c.kind == kind, token.c.address == address)
+    row = tx.one(select(token).where(*where, token.c.nonce != "").order_by(token.c.expires.desc()).limit(1))
+    return None if row is None else _token(row)
+
+
 def add_token(tx: Transaction, new: TokenRow) -> None:
     """Raises `IntegrityError` where the user has one of this name."""
     tx.execute(
@@ -160,6 +196,9 @@ def add_token(tx: Transaction, new: TokenRow) -> None:
             repositories=list(new.repositories),
             created=tx.now,
             expires=new.expires,
+            code=new.code,
+            nonce=new.nonce,
+            address=new.address,
         )
     )
 
@@ -194,6 +233,8 @@ def _user(row: Row[Any]) -> User:
         row.status,
         row.password_hash,
         tuple(row.roles),
+        tuple(row.groups),
+        row.seen,
     )
 
 
@@ -214,6 +255,9 @@ def _token(row: Row[Any]) -> TokenRow:
         expires=row.expires,
         last_used=row.last_used,
         id=row.id,
+        code=row.code,
+        nonce=row.nonce,
+        address=row.address,
     )
 
 

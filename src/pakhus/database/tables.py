@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
@@ -224,6 +225,8 @@ account = Table(
     Column("status", Word, nullable=False),
     Column("password_hash", Word, nullable=False),
     Column("roles", Document, nullable=False),
+    Column("groups", Document, nullable=False, server_default=text("'[]'")),
+    Column("seen", Moment),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
 )
@@ -263,6 +266,9 @@ token = Table(
     Column("created", Moment, nullable=False),
     Column("expires", Moment),
     Column("last_used", Moment),
+    Column("code", Word, nullable=False, server_default=""),
+    Column("nonce", Word, nullable=False, server_default=""),
+    Column("address", Word, nullable=False, server_default=""),
     UniqueConstraint("user_id", "source", "name"),
 )
 

@@ -26,7 +26,7 @@ Model = TypeVar("Model")
 class Sessions(Protocol):
     """How a protocol's own login reaches the accounts."""
 
-    async def login(self, username: str, password: str, *, label: str, address: str) -> str:
+    async def login(self, username: str, password: str, *, label: str, address: str, format: str = "") -> str:
         """A new token. Raises `Unauthenticated`."""
         ...
 
@@ -142,7 +142,8 @@ class ViewHandle:
         return replies
 
     async def login(self, username: str, password: str, *, label: str) -> str:
-        return await self._engine.sessions.login(username, password, label=label, address=self._visit.actor.address)
+        where = {"address": self._visit.actor.address, "format": self._repository.format}
+        return await self._engine.sessions.login(username, password, label=label, **where)
 
     async def logout(self, token: str) -> None:
         await self._engine.sessions.logout(token)

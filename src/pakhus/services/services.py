@@ -18,6 +18,8 @@ from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
 from pakhus.services.health import Health
+from pakhus.services.identity.realms import Realms
+from pakhus.services.identity.tokens import Tokens
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
@@ -40,6 +42,8 @@ class Services:
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
+    realms: Realms
+    tokens: Tokens
     passwords: Passwords
     repositories: Repositories
     users: Users

@@ -131,7 +131,8 @@ class Gateway:
     async def _handle(
         self, exchange: Exchange, repository: Repository, format: Format, address: Address
     ) -> Found | Reply:
-        actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
+        client = self._origins.address(exchange)
+        actor = await identify(exchange, self._accounts, client, format.credentials, format=format.name)
         exchange.note(actor=actor.user)
         exchange.check_size()
         path = format.canonical(address.path)

@@ -19,34 +19,41 @@ class Accounts(Protocol):
         """The actor of a request without credentials; without any rights where anonymous access is off."""
         ...
 
-    async def by_password(self, username: str, password: str, address: str) -> Actor:
-        """A user's password, or a token in its place."""
+    async def by_password(
+        self, username: str, password: str, address: str, *, format: str = "", header: str = "authorization"
+    ) -> Actor:
+        """A user's password, or a token in its place; `format` is that of the repository that was asked for."""
         ...
 
-    async def by_token(self, token: str, address: str) -> Actor: ...
+    async def by_token(self, token: str, address: str, *, format: str = "", header: str = "authorization") -> Actor: ...
 
 
 async def identify(
-    exchange: Exchange, accounts: Accounts, address: str, credentials: Sequence[Credential] = (BASIC, BEARER)
+    exchange: Exchange,
+    accounts: Accounts,
+    address: str,
+    credentials: Sequence[Credential] = (BASIC, BEARER),
+    *,
+    format: str = "",
 ) -> Actor:
-    """The actor of a request."""
+    """The actor of a request for something in a repository of that format, or for anything else."""
     for credential in credentials:
         value = exchange.headers.get(credential.header, "").strip()
         if not value:
             continue
         if credential.scheme in ("raw", "header") and " " not in value:
-            return await accounts.by_token(value, address)
+            return await accounts.by_token(value, address, format=format, header=credential.header)
         scheme, _, rest = value.partition(" ")
         if credential.scheme == "basic" and scheme.lower() == "basic":
-            return await _basic(accounts, rest.strip(), address)
+            return await _basic(accounts, rest.strip(), address, format)
         if credential.scheme == "bearer" and scheme.lower() in ("bearer", "token"):
-            return await accounts.by_token(rest.strip(), address)
+            return await accounts.by_token(rest.strip(), address, format=format)
     if exchange.headers.get("authorization"):
         raise Unauthenticated("these credentials are of a kind that is not accepted here")
     return await accounts.anonymous(address)
 
 
-async def _basic(accounts: Accounts, encoded: str, address: str) -> Actor:
+async def _basic(accounts: Accounts, encoded: str, address: str, format: str) -> Actor:
     try:
         text = base64.b64decode(encoded, validate=True).decode("utf-8")
     except ValueError as error:
@@ -54,4 +61,4 @@ async def _basic(accounts: Accounts, encoded: str, address: str) -> Actor:
     username, colon, password = text.partition(":")
     if not colon:
         raise Unauthenticated("malformed Basic credentials")
-    return await accounts.by_password(username, password, address)
+    return await accounts.by_password(username, password, address, format=format)
