@@ -36,6 +36,7 @@ from pakhus.services.access import Access
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
 from pakhus.services.contents import Contents
+from pakhus.services.federation.wiring import federation
 from pakhus.services.health import Health
 from pakhus.services.identity.wiring import identification
 from pakhus.services.metrics import Metrics
@@ -204,6 +205,7 @@ def create(
         downloads=Downloads(database, clock.now),
         sweep=Sweep(database, stores),
         accounts=identity.accounts,
+        federation=federation(database, upstreams, identity, secret=secret, now=clock.now, seconds=clock.seconds),
         realms=identity.realms,
         tokens=identity.tokens,
         passwords=passwords,

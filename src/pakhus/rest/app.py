@@ -9,8 +9,11 @@ from pakhus.rest import (
     assets,
     blobstores,
     components,
+    federated_login,
+    federation,
     formats,
     login,
+    login_pages,
     metrics,
     native,
     openapi,
@@ -19,6 +22,7 @@ from pakhus.rest import (
     repositories,
     roles,
     routing_rules,
+    saml,
     search,
     status,
     tokens,
@@ -65,13 +69,16 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         roles.router,
         anonymous.router,
         realms.router,
+        saml.router,
     ]
-    own = [native.router, login.router, tokens.router]
+    own = [native.router, login.router, tokens.router, federation.router, federated_login.router]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
         *((NATIVE, router) for router in own),
         ("", metrics.router),
+        ("", login_pages.router),
+        ("", login_pages.nexus),
         ("", native.probes),
         ("", openapi.router),
     ]

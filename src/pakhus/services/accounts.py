@@ -16,7 +16,7 @@ from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Unauthenticated
 from pakhus.domain.security import Actor
 from pakhus.services.identity.people import People
-from pakhus.services.identity.realm import LOCAL, TOKEN_PREFIX, WRONG, Door, Identity, is_token
+from pakhus.services.identity.realm import LOCAL, WRONG, Door, Identity, is_token
 from pakhus.services.identity.realms import CannotTell, Realms
 from pakhus.services.identity.signing import EXPIRED, Signing
 from pakhus.services.identity.tokens import Tokens
@@ -170,10 +170,10 @@ class Accounts:
         """With the roles that were assigned here, those of the realm's mapping, and those named like a group."""
         named = [group for group in user.groups if group in access.roles]
         roles = tuple(dict.fromkeys((*user.roles, *identity.roles, *named)))
-        grants = grants_of(roles, access.roles, formats=self._formats, custom=access.privileges)
-        return Actor(
-            user.user_id, grants, limits=identity.limits, source=user.source, token=identity.token, roles=roles
-        )
+        grants = grants_of(roles, access.roles, formats=self._formats, custom=access.privileges) + identity.grants
+        # What is no account must not manage any, and so never be without limits, however wide.
+        limits = grants if identity.transient and identity.limits is None else identity.limits
+        return Actor(user.user_id, grants, limits=limits, source=user.source, token=identity.token, roles=roles)
 
     # -- logins ----------------------------------------------------------------------------------------------------
 
@@ -198,7 +198,7 @@ class Accounts:
         """A protocol's own login (`npm login`): a token of its own name. Who shows a token keeps that one."""
         identity = await self.verify(username, password, Door(address, format))
         user = await self._people.admit(identity)
-        if password.startswith(TOKEN_PREFIX):
+        if is_token(password):
             return password
         return await self._tokens.of_login(user.user_id, user.source, kind=label, address=address)
 

@@ -17,6 +17,7 @@ from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
+from pakhus.services.federation.wiring import Federation
 from pakhus.services.health import Health
 from pakhus.services.identity.realms import Realms
 from pakhus.services.identity.tokens import Tokens
@@ -42,6 +43,7 @@ class Services:
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
+    federation: Federation
     realms: Realms
     tokens: Tokens
     passwords: Passwords

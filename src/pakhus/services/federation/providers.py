@@ -153,7 +153,10 @@ class OidcProvider:
 
 @dataclass(frozen=True, slots=True)
 class SamlProvider:
-    """A SAML identity provider: what its metadata says, and what we demand of its answers."""
+    """A SAML identity provider: what its metadata says, and what we demand of its answers.
+
+    `signed_…`: `None` is "if it is signed, rightly"; one of the two always has to be. `keypair` (PEM) is this server's.
+    """
 
     name: str
     idp_metadata: str
@@ -164,6 +167,8 @@ class SamlProvider:
     admission: Admission = Admission()
     signed_response: bool | None = None
     signed_assertion: bool | None = None
+    keypair: str = ""
+    certificate: str = ""
     session_hours: int = 12
     login_days: int = 0
     leeway: float = 60.0

@@ -126,6 +126,8 @@ def saml_of(name: str, settings: Settings) -> SamlProvider:
         admission=admission_of(settings),
         signed_response=settings.get("signed_response"),
         signed_assertion=settings.get("signed_assertion"),
+        keypair=settings.get("keypair", ""),
+        certificate=settings.get("certificate", ""),
         session_hours=settings.get("session_hours", 12),
         login_days=settings.get("login_days", 0),
         leeway=settings.get("leeway_seconds", 60),

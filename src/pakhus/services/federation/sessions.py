@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pakhus.database import accounts, federation
 from pakhus.database.accounts import User
@@ -54,8 +55,8 @@ class Sessions:
 
     async def enter(self, provider: Provider, login: Login) -> str:
         """Let the person in, with an account if need be; the id of the new session. Raises `Refused`."""
-        person, details = login.person, self._vault.seal({"refresh_token": login.refresh_token})
-        user_id = await self._database.write(_enter, person, provider, details)
+        person = login.person
+        user_id = await self._database.write(_enter, person, provider, self._details(login))
         await self._people.admit(identity_of(person, user_id, provider))
         id = secrets.token_urlsafe(24)
         expires = self._now() + timedelta(hours=provider.session_hours)
@@ -110,18 +111,14 @@ class Sessions:
             return None
         if provider.login_days and row.last_login + timedelta(days=provider.login_days) < self._now():
             raise Unauthenticated(f"log in again: the last login was more than {provider.login_days} days ago")
+        person = _remembered(row, user)
         if isinstance(provider, OidcProvider) and provider.recheck_minutes:
-            person = await self._rechecked(provider, row)
-            if person is not None:
-                return identity_of(person, user_id, provider)
-        return Identity(
-            user_id,
-            provider.name,
-            groups=user.groups,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            email=user.email,
-        )
+            person = await self._rechecked(provider, row) or person
+        try:
+            admits(person, provider.admission, exists=True)
+        except Refused as refused:
+            raise Unauthenticated(refused.message) from refused
+        return identity_of(person, user_id, provider)
 
     async def _rechecked(self, provider: OidcProvider, row: SubjectRow) -> Person | None:
         """Ask the provider anew once it is time, one node at a time: a refresh token is good for one use."""
@@ -134,7 +131,6 @@ class Sessions:
             return None
         try:
             login = await self._oidc.refreshed(provider, token, row.subject)
-            admits(login.person, provider.admission, exists=True)
         except Refused as refused:
             self._refusals.note("oidc", provider.name, refused.why, subject=row.subject)
             await self._database.write(_let_go, row)
@@ -142,9 +138,30 @@ class Sessions:
         except Exception:
             await self._database.write(federation.checked, row, row.checked, row.details)
             raise
-        details = self._vault.seal({"refresh_token": login.refresh_token})
-        await self._database.write(federation.checked, row, self._now(), details)
+        await self._database.write(federation.checked, row, self._now(), self._details(login))
         return login.person
+
+    def _details(self, login: Login) -> dict[str, Any]:
+        """What the provider said, so that a changed rule counts at once, for those who are logged in too."""
+        person = login.person
+        said = {"groups": list(person.groups), "email": person.email, "verified": person.email_is_verified}
+        sealed: dict[str, Any] = self._vault.seal({**said, "refresh_token": login.refresh_token})
+        return sealed
+
+
+def _remembered(row: SubjectRow, user: User) -> Person:
+    """The person as the provider described them at the last login."""
+    said = row.details
+    return Person(
+        row.source,
+        row.subject,
+        row.user_id,
+        said.get("email", ""),
+        said.get("verified", False),
+        user.first_name,
+        user.last_name,
+        tuple(said.get("groups", ())),
+    )
 
 
 def identity_of(person: Person, user_id: str, provider: Provider) -> Identity:
@@ -160,7 +177,7 @@ def identity_of(person: Person, user_id: str, provider: Provider) -> Identity:
     )
 
 
-def _enter(tx: Transaction, person: Person, provider: Provider, details: dict[str, str]) -> str:
+def _enter(tx: Transaction, person: Person, provider: Provider, details: dict[str, Any]) -> str:
     """The account of the person: the one that the subject had before, whatever it is called at the provider by now."""
     known = federation.subject(tx, provider.name, person.subject)
     user_id = known.user_id if known is not None else person.user_id

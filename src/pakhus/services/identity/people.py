@@ -28,6 +28,8 @@ class People:
 
     async def admit(self, identity: Identity) -> User:
         """The account, with its groups. Raises `Unauthenticated` for one that is disabled, locked or gone."""
+        if identity.transient:
+            return User(identity.user_id, identity.source, groups=identity.groups or ())
         user = await self._database.read(accounts.user, identity.user_id, identity.source)
         if user is not None and user.status not in ADMITTED:
             raise Unauthenticated(f"user '{user.user_id}' is {user.status}")

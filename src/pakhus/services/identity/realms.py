@@ -77,7 +77,8 @@ class Realms:
 
     async def of(self, source: str) -> Realm | None:
         """The active realm whose users are of this source."""
-        return next((each for each in await self.active() if each.source == source), None)
+        sources = [each for realm in await self.active() for each in await realm.sources()]
+        return next((each for each in sources if each.source == source), None)
 
     async def admits(self, source: str) -> bool:
         """May users of this source come in by something else than their realm, a token say?"""
