@@ -18,7 +18,7 @@ router = APIRouter(prefix="/security", tags=["security: identity providers"])
 
 def _provided(kind: str, path: str, shape: type[NativeShape]) -> None:
     """The routes of one kind: list, make, show, change and remove."""
-    Body = Annotated[Any, Depends(Taking(shape))]
+    taken: Any = Depends(Taking(shape))  # a default, since an annotation could not name what is local
 
     @router.get(path, dependencies=needs(kind, "read"), name=f"list of {path}")
     async def everything(services: Here) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def _provided(kind: str, path: str, shape: type[NativeShape]) -> None:
         return _named(name, await services.federation.administration.provider(kind, name))
 
     @router.post(f"{path}/{{name}}", dependencies=needs(kind, "create"), status_code=201, name=f"new of {path}")
-    async def create(name: str, body: Body, services: Here) -> dict[str, Any]:
+    async def create(name: str, services: Here, body: Any = taken) -> dict[str, Any]:
         await services.federation.administration.put(kind, name, body.model_dump(), new=True)
         return _named(name, await services.federation.administration.provider(kind, name))
 
@@ -40,7 +40,7 @@ def _provided(kind: str, path: str, shape: type[NativeShape]) -> None:
         response_class=Response,
         name=f"changed of {path}",
     )
-    async def update(name: str, body: Body, services: Here) -> None:
+    async def update(name: str, services: Here, body: Any = taken) -> None:
         await services.federation.administration.put(kind, name, body.model_dump(), new=False)
 
     @router.delete(
