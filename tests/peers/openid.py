@@ -72,8 +72,10 @@ def free_port() -> int:
 
 @dataclass
 class Browser:
-    """Follows redirects, keeps the cookies of each server apart, and fills in forms."""
+    """Follows redirects, keeps the cookies of each server apart, and fills in forms. It does not open `stop_at`."""
 
+    stop_at: str = ""
+    stopped: str = ""
     jars: dict[str, dict[str, str]] = field(default_factory=dict)
     page: httpx2.Response | None = None
 
@@ -119,3 +121,6 @@ class Browser:
                 return self.page
             url = urljoin(url, self.page.headers["location"])
             method, data = "GET", None
+            if self.stop_at and url.startswith(self.stop_at):
+                self.stopped = url
+                return self.page

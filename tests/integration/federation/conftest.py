@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 import pytest_asyncio
 
+from pakhus.app import Clock
 from tests.contract.serving import ADMIN, Serving, serving
 from tests.peers import openid
 from tests.peers.openid import OpenId
 
 CLIENT = {"client_id": "pakhus", "client_secret": "a-secret-of-the-client-that-is-long-enough"}
+
+
+@dataclass
+class Ahead:
+    """A clock that a test puts forward."""
+
+    by: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.by
+
+    def seconds(self) -> float:
+        return time.monotonic() + self.by.total_seconds()
+
+    def pass_(self, *, seconds: float) -> None:
+        self.by += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -25,6 +43,8 @@ class Setting:
     serving: Serving
     admin: httpx2.AsyncClient
     provider: OpenId
+    clock: Ahead
+    anyone: httpx2.AsyncClient
 
     @property
     def url(self) -> str:
@@ -45,17 +65,24 @@ class Setting:
         )
 
 
-@pytest.fixture(scope="module")
-def ports() -> tuple[int, int]:
-    return openid.free_port(), openid.free_port()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def setting(tmp_path_factory: pytest.TempPathFactory, provider_of: Any) -> AsyncIterator[Setting]:
-    async with serving(tmp_path_factory.mktemp("federation") / "data") as running:
+    ahead = Ahead()
+    clock = Clock(ahead.now, ahead.seconds)
+    async with serving(tmp_path_factory.mktemp("federation") / "data", clock=clock) as running:
         with provider_of(running.url) as provider:
-            async with httpx2.AsyncClient(auth=ADMIN, trust_env=False, timeout=30) as admin:
-                yield Setting(running, admin, provider)
+            async with (
+                httpx2.AsyncClient(auth=ADMIN, trust_env=False, timeout=30) as admin,
+                httpx2.AsyncClient(trust_env=False, timeout=30) as anyone,
+            ):
+                yield Setting(running, admin, provider, ahead, anyone)
+
+
+@pytest.fixture(autouse=True)
+def on_time(setting: Setting) -> Iterator[None]:
+    """A test that put the clock forward leaves it as it was."""
+    yield
+    setting.clock.by = timedelta()
 
 
 @pytest.fixture(scope="module")
