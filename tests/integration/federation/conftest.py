@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -14,26 +12,11 @@ import pytest_asyncio
 
 from pakhus.app import Clock
 from tests.contract.serving import ADMIN, Serving, serving
+from tests.integration.federation.clock import Ahead
 from tests.peers import openid
 from tests.peers.openid import OpenId
 
 CLIENT = {"client_id": "pakhus", "client_secret": "a-secret-of-the-client-that-is-long-enough"}
-
-
-@dataclass
-class Ahead:
-    """A clock that a test puts forward."""
-
-    by: timedelta = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.by
-
-    def seconds(self) -> float:
-        return time.monotonic() + self.by.total_seconds()
-
-    def pass_(self, *, seconds: float) -> None:
-        self.by += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -76,13 +59,6 @@ async def setting(tmp_path_factory: pytest.TempPathFactory, provider_of: Any) ->
                 httpx2.AsyncClient(trust_env=False, timeout=30) as anyone,
             ):
                 yield Setting(running, admin, provider, ahead, anyone)
-
-
-@pytest.fixture(autouse=True)
-def on_time(setting: Setting) -> Iterator[None]:
-    """A test that put the clock forward leaves it as it was."""
-    yield
-    setting.clock.by = timedelta()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,6 +21,13 @@ HOSTED: dict[str, Any] = {"storage": {"blobStoreName": "default", "strictContent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOKEN = re.compile(r'id="token">([^<]+)<')
+
+
+@pytest.fixture(autouse=True)
+def on_time(setting: Setting) -> Iterator[None]:
+    """A test that put the clock forward leaves it as it was."""
+    yield
+    setting.clock.by = timedelta()
 
 
 async def logged_in(setting: Setting, login: str, *, provider: str = "corp") -> httpx2.Response:

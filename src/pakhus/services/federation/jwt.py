@@ -124,7 +124,9 @@ def _key(make: type[Key], jwk: Mapping[str, Any], curve: str) -> Key | None:
     if make is not RSAKey and public.get("crv") != curve:
         return None
     try:
-        key = make.import_key(public)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # of short keys, which are refused below
+            key = make.import_key(public)
         if isinstance(key, RSAKey) and not SHORTEST_RSA <= key.raw_value.key_size <= LARGEST_RSA:
             return None
     except (JoseError, ValueError, TypeError, KeyError):
