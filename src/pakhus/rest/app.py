@@ -10,18 +10,23 @@ from pakhus.rest import (
     blobstores,
     components,
     formats,
+    lockouts,
     login,
     metrics,
     native,
     openapi,
     problems,
+    rapture,
     realms,
     repositories,
     roles,
     routing_rules,
     search,
+    second_factor,
+    service_accounts,
     status,
     tokens,
+    user_tokens,
     users,
 )
 from pakhus.rest.head import HeadAsGet
@@ -62,15 +67,17 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         blobstores.router,
         routing_rules.router,
         users.router,
+        user_tokens.router,
         roles.router,
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router]
+    own = [native.router, login.router, tokens.router, second_factor.router, lockouts.router, service_accounts.router]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
         *((NATIVE, router) for router in own),
+        ("", rapture.router),
         ("", metrics.router),
         ("", native.probes),
         ("", openapi.router),

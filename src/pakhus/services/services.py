@@ -20,6 +20,7 @@ from pakhus.services.contents import Contents
 from pakhus.services.health import Health
 from pakhus.services.identity.realms import Realms
 from pakhus.services.identity.tokens import Tokens
+from pakhus.services.identity.wiring import Identification
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
@@ -42,6 +43,7 @@ class Services:
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
+    identification: Identification
     realms: Realms
     tokens: Tokens
     passwords: Passwords

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pakhus.database.transaction import Database
+from pakhus.database.vault import Vault
 from pakhus.services.accounts import Accounts
 from pakhus.services.identity.local import LocalRealm
+from pakhus.services.identity.machines import ServiceAccounts
 from pakhus.services.identity.people import People
 from pakhus.services.identity.realms import Realms
+from pakhus.services.identity.secondfactor import SecondFactors
+from pakhus.services.identity.sessions import Sessions
 from pakhus.services.identity.signing import Signing
 from pakhus.services.identity.tokens import Tokens, token_realms
+from pakhus.services.identity.usertokens import UserTokenRealm, UserTokens
 from pakhus.services.passwords import Passwords
 from pakhus.services.throttle import Throttle
 from pakhus.settings.schema import Auth
@@ -25,7 +30,12 @@ class Identification:
     realms: Realms
     people: People
     tokens: Tokens
+    user_tokens: UserTokens
+    machines: ServiceAccounts
     signing: Signing
+    sessions: Sessions
+    second_factors: SecondFactors
+    throttle: Throttle
     accounts: Accounts
 
 
@@ -46,18 +56,41 @@ def identification(
     signing = Signing(secret, now)
     people = People(database, realms, now)
     realms.register(LocalRealm(database, passwords, seconds))
+    user_tokens = UserTokens(database, tokens)
+    realms.register(UserTokenRealm(tokens, user_tokens, now))
     for realm in token_realms(tokens):
         realms.register(realm)
+    sessions = Sessions(database, signing, hours=settings.jwt_expiry_hours, secret=secret)
+    second = SecondFactors(database, Vault(secret), now)
+    throttle = Throttle(
+        database,
+        per_account=settings.lockout_failures,
+        per_address=settings.lockout_address_failures,
+        minutes=settings.lockout_minutes,
+        exempt=settings.lockout_exempt,
+        now=now,
+    )
     accounts = Accounts(
         database,
         realms,
         people,
         tokens,
-        signing,
-        Throttle(seconds),
+        sessions,
+        second,
+        throttle,
         formats=formats,
-        jwt_hours=settings.jwt_expiry_hours,
         now=now,
         seconds=seconds,
     )
-    return Identification(realms, people, tokens, signing, accounts)
+    return Identification(
+        realms,
+        people,
+        tokens,
+        user_tokens,
+        ServiceAccounts(database),
+        signing,
+        sessions,
+        second,
+        throttle,
+        accounts,
+    )
