@@ -97,6 +97,8 @@ class TestEnvironment:
         "auth.password_min_length": "12",
         "auth.token_max_days": "90",
         "auth.login_token_days": "7",
+        "auth.ldap_ca_file": "/etc/pakhus/directory.pem",
+        "auth.ldap_cache_seconds": "60",
         "auth.password_refuse_common": "no",
         "auth.lockout_failures": "5",
         "auth.lockout_address_failures": "20",

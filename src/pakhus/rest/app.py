@@ -10,6 +10,7 @@ from pakhus.rest import (
     blobstores,
     components,
     formats,
+    ldap,
     lockouts,
     login,
     metrics,
@@ -71,6 +72,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         roles.router,
         anonymous.router,
         realms.router,
+        ldap.router,
     ]
     own = [native.router, login.router, tokens.router, second_factor.router, lockouts.router, service_accounts.router]
     return [

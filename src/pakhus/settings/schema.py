@@ -170,6 +170,12 @@ class Auth(Section):
     lockout_exempt: tuple[str, ...] = Field(
         default=(), description="Networks (CIDR) from which wrong passwords are not counted; empty: none."
     )
+    ldap_ca_file: Path | None = Field(
+        default=None, description="Certificate authorities of LDAP servers, PEM, beside those of the system."
+    )
+    ldap_cache_seconds: Annotated[int, Field(gt=0)] = Field(
+        default=300, description="How long it is remembered what an LDAP server said of a user and a password."
+    )
     login_token_days: Annotated[int, Field(gt=0)] = Field(
         default=30, description="Life of what a client's own login (`npm login`, Conan) gets, in days."
     )

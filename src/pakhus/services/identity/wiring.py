@@ -9,6 +9,8 @@ from datetime import datetime
 from pakhus.database.transaction import Database
 from pakhus.database.vault import Vault
 from pakhus.services.accounts import Accounts
+from pakhus.services.identity.ldap.realm import LdapRealm
+from pakhus.services.identity.ldap.servers import LdapServers
 from pakhus.services.identity.local import LocalRealm
 from pakhus.services.identity.machines import ServiceAccounts
 from pakhus.services.identity.people import People
@@ -36,6 +38,8 @@ class Identification:
     sessions: Sessions
     second_factors: SecondFactors
     throttle: Throttle
+    ldap: LdapRealm
+    ldap_servers: LdapServers
     accounts: Accounts
 
 
@@ -58,10 +62,19 @@ def identification(
     realms.register(LocalRealm(database, passwords, seconds))
     user_tokens = UserTokens(database, tokens)
     realms.register(UserTokenRealm(tokens, user_tokens, now))
+    vault = Vault(secret)
+    ldap = LdapRealm(
+        database,
+        vault,
+        cache_seconds=settings.ldap_cache_seconds,
+        ca_file=settings.ldap_ca_file,
+        seconds=seconds,
+    )
+    realms.register(ldap, active=False)
     for realm in token_realms(tokens):
         realms.register(realm)
     sessions = Sessions(database, signing, hours=settings.jwt_expiry_hours, secret=secret)
-    second = SecondFactors(database, Vault(secret), now)
+    second = SecondFactors(database, vault, now)
     throttle = Throttle(
         database,
         per_account=settings.lockout_failures,
@@ -92,5 +105,7 @@ def identification(
         sessions,
         second,
         throttle,
+        ldap,
+        LdapServers(database, vault, ldap),
         accounts,
     )
