@@ -121,6 +121,7 @@ class Application:
 
     async def _sweep(self) -> None:
         await self.services.sweep.run(grace=GRACE)
+        await self.services.accounts.sweep()
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something again and again; a failure is logged, and the next turn comes."""
@@ -171,7 +172,9 @@ def create(
     catalog = Catalog(database, Vault(secret), installed)
     stores = Stores(catalog, lambda row: _store(row, settings.data))
     upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
-    passwords = Passwords(min_length=settings.auth.password_min_length)
+    passwords = Passwords(
+        min_length=settings.auth.password_min_length, refuse_common=settings.auth.password_refuse_common
+    )
     identity = identification(
         database,
         passwords,
@@ -206,11 +209,12 @@ def create(
         sweep=Sweep(database, stores),
         accounts=identity.accounts,
         federation=federation(database, upstreams, identity, secret=secret, now=clock.now, seconds=clock.seconds),
+        identification=identity,
         realms=identity.realms,
         tokens=identity.tokens,
         passwords=passwords,
         repositories=repositories,
-        users=Users(database, passwords, settings.data),
+        users=Users(database, passwords, identity.realms, settings.data),
         roles=Roles(database, list(catalog.formats)),
         access=Access(database, identity.realms),
         blobstores=blobstores,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
-from pakhus.database.tables import account, privilege, role, token
+from pakhus.database.tables import account, lockout, privilege, role, second_factor, session, token
 from pakhus.database.transaction import Transaction
 
 
@@ -104,6 +104,15 @@ def put_user(tx: Transaction, changed: User) -> None:
         tx.execute(insert(account).values(user_id=changed.user_id, source=changed.source, created=tx.now, **values))
 
 
+def put_password(tx: Transaction, user: User, hashed: str, *, status: str) -> None:
+    """A new password ends what the old one opened: sessions, and the tokens of protocols' logins."""
+    put_user(tx, replace(user, password_hash=hashed, status=status))
+    tx.execute(delete(session).where(session.c.user_id == user.user_id, session.c.source == user.source))
+    tx.execute(delete(lockout).where(lockout.c.user_id == user.user_id))
+    mine = (token.c.user_id == user.user_id, token.c.source == user.source)
+    tx.execute(delete(token).where(*mine, token.c.kind.like("% login")))
+
+
 def learn(tx: Transaction, said: User, *, news: bool) -> None:
     """Keep what the source of an external user says of it. `news`: its rights may have changed by that."""
     values = {
@@ -123,8 +132,10 @@ def learn(tx: Transaction, said: User, *, news: bool) -> None:
 def remove_user(tx: Transaction, user_id: str, source: str = "default") -> None:
     """The user and its tokens."""
     tx.configures = True
-    for table in (account, token):
+    for table in (account, token, session):
         tx.execute(delete(table).where(table.c.user_id == user_id, table.c.source == source))
+    if source == "default":
+        tx.execute(delete(second_factor).where(second_factor.c.user_id == user_id))
 
 
 def roles(tx: Transaction) -> list[Role]:
@@ -201,6 +212,26 @@ def add_token(tx: Transaction, new: TokenRow) -> None:
             address=new.address,
         )
     )
+
+
+def tokens_of_kind(tx: Transaction, kind: str) -> list[TokenRow]:
+    return [_token(row) for row in tx.rows(select(token).where(token.c.kind == kind).order_by(token.c.user_id))]
+
+
+def remove_tokens_of_kind(tx: Transaction, kind: str) -> None:
+    tx.configures = True
+    tx.execute(delete(token).where(token.c.kind == kind))
+
+
+def remove_tokens(tx: Transaction, user_id: str, source: str) -> None:
+    tx.configures = True
+    tx.execute(delete(token).where(token.c.user_id == user_id, token.c.source == source))
+
+
+def retire_token(tx: Transaction, old: TokenRow, name: str, expires: datetime) -> None:
+    """Another name for a token whose own is needed, and an end."""
+    tx.configures = True
+    tx.execute(update(token).where(token.c.id == old.id).values(name=name, expires=expires))
 
 
 def remove_token(tx: Transaction, user_id: str, name: str, source: str = "default") -> bool:

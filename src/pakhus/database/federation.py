@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from pakhus.database.tables import federated_session, federated_subject, identity_provider, login_state, workload_role
+from pakhus.database.tables import session as login
 from pakhus.database.transaction import Transaction
 
 
@@ -46,7 +47,7 @@ class SubjectRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A login through a provider, while it lasts. `session` is the provider's own name for it (OIDC `sid`)."""
+    """A login through a provider, by the id of its session here; `session` is the provider's own name (OIDC `sid`)."""
 
     id: str
     source: str
@@ -78,7 +79,8 @@ def put_provider(tx: Transaction, changed: ProviderRow) -> None:
 def remove_provider(tx: Transaction, kind: str, name: str) -> bool:
     """The provider, and all logins through it."""
     tx.configures = True
-    tx.execute(delete(federated_session).where(federated_session.c.source == name))
+    if kind != "workload":
+        _end(tx, [federated_session.c.source == name])
     return tx.execute(delete(identity_provider).where(*_is(kind, name))).rowcount > 0
 
 
@@ -134,13 +136,6 @@ def claim_check(tx: Transaction, row: SubjectRow) -> bool:
     return tx.execute(claimed.values(checked=tx.now)).rowcount > 0
 
 
-def session(tx: Transaction, id: str) -> SessionRow | None:
-    row = tx.one(select(federated_session).where(federated_session.c.id == id))
-    if row is None or row.expires <= tx.now:
-        return None
-    return SessionRow(row.id, row.source, row.subject, row.session, row.user_id, row.expires)
-
-
 def add_session(tx: Transaction, new: SessionRow) -> None:
     tx.quiet = True
     tx.execute(delete(federated_session).where(federated_session.c.expires <= tx.now))
@@ -156,21 +151,24 @@ def add_session(tx: Transaction, new: SessionRow) -> None:
     )
 
 
-def end_session(tx: Transaction, id: str) -> bool:
-    tx.configures = True
-    return tx.execute(delete(federated_session).where(federated_session.c.id == id)).rowcount > 0
-
-
 def end_sessions(tx: Transaction, source: str, *, subject: str = "", session: str = "") -> int:
     """All logins of a subject, or those of one session at the provider. Returns how many there were."""
-    tx.configures = True
     c = federated_session.c
     where: list[ColumnElement[bool]] = [c.source == source]
     if subject:
         where.append(c.subject == subject)
     if session:
         where.append(c.session == session)
-    return tx.execute(delete(federated_session).where(*where)).rowcount if len(where) > 1 else 0
+    return _end(tx, where) if len(where) > 1 else 0
+
+
+def _end(tx: Transaction, where: Sequence[ColumnElement[bool]]) -> int:
+    tx.configures = True
+    ids = [row.id for row in tx.rows(select(federated_session.c.id).where(*where))]
+    for each in ids:
+        tx.execute(delete(login).where(login.c.id == each))
+    tx.execute(delete(federated_session).where(*where))
+    return len(ids)
 
 
 def keep_state(tx: Transaction, key: str, kind: str, details: Mapping[str, Any], expires: datetime) -> None:

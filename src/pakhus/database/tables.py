@@ -272,6 +272,46 @@ token = Table(
     UniqueConstraint("user_id", "source", "name"),
 )
 
+session = Table(
+    "session",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("user_id", Word, nullable=False),
+    Column("source", Word, nullable=False),
+    Column("address", Word, nullable=False),
+    Column("agent", Word, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Index(None, "user_id", "source"),
+)
+
+lockout = Table(
+    "lockout",
+    metadata,
+    Column("user_id", Word, primary_key=True),
+    Column("address", Word, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("expires", Moment, nullable=False),
+)
+
+second_factor = Table(
+    "second_factor",
+    metadata,
+    Column("user_id", Word, primary_key=True),
+    Column("secret", Document, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+)
+
+ldap_server = Table(
+    "ldap_server",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("name", Word, nullable=False, unique=True),
+    Column("position", Integer, nullable=False),
+    Column("settings", Document, nullable=False),
+)
+
 identity_provider = Table(
     "identity_provider",
     metadata,

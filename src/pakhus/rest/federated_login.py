@@ -31,14 +31,8 @@ async def providers(services: Here) -> list[ButtonXO]:
 async def redeem(body: Annotated[CodeXO, Depends(Taking(CodeXO))], services: Here, response: Response) -> SessionXO:
     """Trade the code that a browser brought back for a session."""
     response.headers.update(NO_STORE)
-    token, expires, username = await services.federation.logins.redeem(body.code, body.verifier)
-    return SessionXO(token=token, expires=expires, username=username)
-
-
-@router.delete("/login/session", dependencies=OPEN_TO_ALL, status_code=204, response_class=Response)
-async def end(request: Request, services: Here) -> None:
-    """End the session whose token is sent as Bearer."""
-    await services.federation.sessions.end(request.headers.get("authorization", "").partition(" ")[2].strip())
+    entered = await services.federation.logins.redeem(body.code, body.verifier)
+    return SessionXO(token=entered.login.token, expires=entered.login.expires, username=entered.user_id)
 
 
 @router.post("/token", dependencies=OPEN_TO_ALL, response_model=ExchangedXO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -11,9 +12,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from pakhus.domain.errors import Invalid, NotFound, PakhusError, Unauthenticated
+from pakhus.domain.security import Actor
 from pakhus.rest.bodies import text_body
+from pakhus.rest.rapture import with_cookies
 from pakhus.rest.rights import OPEN_TO_ALL, BaseUrl, Caller, Here
-from pakhus.services.federation.logins import LOGIN_SECONDS, Begun, Ended, Goal, cookie_of
+from pakhus.services.federation.logins import LOGIN_SECONDS, Begun, Browser, Ended, Goal, cookie_of
 from pakhus.services.federation.saml import NEXUS
 
 router = APIRouter(prefix="/login", tags=["login"], include_in_schema=False)
@@ -50,8 +53,8 @@ async def begin_oidc(name: str, request: Request, services: Here, base_url: Base
 @router.get("/oidc/{name}/callback", dependencies=OPEN_TO_ALL)
 async def end_oidc(name: str, request: Request, services: Here, actor: Caller, base_url: BaseUrl) -> Response:
     query = dict(request.query_params)
-    ended = services.federation.logins.end_oidc(name, query, cookies_of(request), actor.address)
-    return await shown(_ended(ended, cookie_of(query.get("state", "")), base_url))
+    ended = services.federation.logins.end_oidc(name, query, cookies_of(request), _browser(request, actor))
+    return await shown(_ended(ended, cookie_of(query.get("state", "")), services.now(), base_url))
 
 
 @router.post("/oidc/{name}/backchannel", dependencies=OPEN_TO_ALL)
@@ -76,7 +79,7 @@ async def answer_saml(name: str, request: Request, services: Here, actor: Caller
 
     async def sent_on() -> Response:
         answer = form.get("SAMLResponse", "")
-        ticket = await services.federation.logins.answer_saml(name, base_url, answer, actor.address)
+        ticket = await services.federation.logins.answer_saml(name, base_url, answer, _browser(request, actor))
         query = urlencode({"ticket": ticket})
         return RedirectResponse(f"{base_url}/login/saml/{quote(name)}/done?{query}", 303, HEADERS)
 
@@ -92,8 +95,8 @@ async def answer_nexus_saml(request: Request, services: Here, actor: Caller, bas
 @router.get("/saml/{name}/done", dependencies=OPEN_TO_ALL)
 async def end_saml(name: str, request: Request, services: Here, actor: Caller, base_url: BaseUrl) -> Response:
     ticket = request.query_params.get("ticket", "")
-    ended = services.federation.logins.end_saml(name, ticket, cookies_of(request), actor.address)
-    return await shown(_ended(ended, "", base_url))
+    ended = services.federation.logins.end_saml(name, ticket, cookies_of(request), _browser(request, actor))
+    return await shown(_ended(ended, "", services.now(), base_url))
 
 
 @router.get("/saml/{name}/metadata", dependencies=OPEN_TO_ALL)
@@ -132,21 +135,28 @@ async def _begun(begun: Awaitable[Begun], base_url: str) -> Response:
     return response
 
 
-async def _ended(ended: Awaitable[Ended], cookie: str, base_url: str) -> Response:
+async def _ended(ended: Awaitable[Ended], cookie: str, now: datetime, base_url: str) -> Response:
     found = await ended
-    if found.location:
-        location = found.location if found.location.startswith("http:") else base_url + found.location
-        response: Response = RedirectResponse(location, 303, HEADERS)
+    entered = found.entered
+    if entered is None:
+        response: Response = RedirectResponse(found.location, 303, HEADERS)
+    elif found.location:
+        response = RedirectResponse(base_url + found.location, 303, HEADERS)
+        with_cookies(response, entered.login, now, base_url)
     else:
         response = page(
             "Logged in",
-            f"<p>Logged in as <b>{html.escape(found.user_id)}</b>. Until {found.expires:%Y-%m-%d %H:%M} UTC this token "
-            "stands for your password, in any client:</p>"
-            f'<p><code id="token">{html.escape(found.token)}</code></p>',
+            f"<p>Logged in as <b>{html.escape(entered.user_id)}</b>. Until {entered.login.expires:%Y-%m-%d %H:%M} UTC "
+            "this token stands for your password, in any client:</p>"
+            f'<p><code id="token">{html.escape(entered.login.token)}</code></p>',
         )
     if cookie:
         response.delete_cookie(cookie, path="/login")
     return response
+
+
+def _browser(request: Request, actor: Actor) -> Browser:
+    return Browser(actor.address, request.headers.get("user-agent", ""))
 
 
 async def shown(work: Awaitable[Response]) -> Response:

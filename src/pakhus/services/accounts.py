@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,23 +11,27 @@ from typing import Any
 
 from cachetools import TTLCache
 
-from pakhus.database import accounts, values
+from pakhus.database import accounts, sessions, values
 from pakhus.database.accounts import PrivilegeRow, Role, User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Unauthenticated
 from pakhus.domain.security import Actor
 from pakhus.services.identity.people import People
-from pakhus.services.identity.realm import LOCAL, WRONG, Door, Identity, is_token
+from pakhus.services.identity.realm import LOCAL, WRONG, Door, Identity, is_jwt, is_token
 from pakhus.services.identity.realms import CannotTell, Realms
-from pakhus.services.identity.signing import EXPIRED, Signing
-from pakhus.services.identity.tokens import Tokens
+from pakhus.services.identity.secondfactor import CodeNeeded, SecondFactors
+from pakhus.services.identity.sessions import Login, Sessions
+from pakhus.services.identity.signing import EXPIRED
+from pakhus.services.identity.tokens import Tokens, login_kind
+from pakhus.services.identity.usertokens import KEY as USER_TOKENS
+from pakhus.services.identity.usertokens import protects_content
 from pakhus.services.privileges import grants_of
 from pakhus.services.throttle import Throttle
 
 CACHED_SECONDS = 60.0
+FORGOTTEN = timedelta(days=30)
+"""How long an expired token is still listed."""
 ANONYMOUS = "anonymous"
-LOGIN = "login"
-"""The purpose of the JWT that `POST /api/v1/login` answers with."""
 DEFAULT_REALM = "NexusAuthorizingRealm"
 
 
@@ -37,6 +42,7 @@ class Access:
     roles: Mapping[str, Role]
     privileges: Mapping[str, PrivilegeRow]
     anonymous: Mapping[str, Any]
+    tokens_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,11 @@ class Accounts:
         realms: Realms,
         people: People,
         tokens: Tokens,
-        signing: Signing,
+        sessions: Sessions,
+        second: SecondFactors,
         throttle: Throttle,
         *,
         formats: Sequence[str],
-        jwt_hours: int,
         now: Callable[[], datetime],
         seconds: Callable[[], float],
     ) -> None:
@@ -67,10 +73,10 @@ class Accounts:
         self._realms = realms
         self._people = people
         self._tokens = tokens
-        self._signing = signing
+        self._sessions = sessions
+        self._second = second
         self._throttle = throttle
         self._formats = formats
-        self._jwt_hours = jwt_hours
         self._now = now
         self._verified: TTLCache[bytes, Known] = TTLCache(10_000, CACHED_SECONDS, timer=seconds)
         self._generation = -1
@@ -107,6 +113,8 @@ class Accounts:
             return known
         generation = self._generation
         identity = await self.verify(username, password, door)
+        if format and not is_token(password) and self._access.tokens_only:
+            raise Unauthenticated("repositories take no passwords here: use a token")
         return await self._admitted(key, identity, address, generation)
 
     async def by_token(self, token: str, address: str, *, format: str = "", header: str = "authorization") -> Actor:
@@ -114,28 +122,54 @@ class Accounts:
         if (known := await self._known(key, address)) is not None:
             return known
         generation = self._generation
-        identity = await self._by_login(token)
+        identity = await self._sessions.identity(token)
         if identity is None:
             identity = await self._realms.by_bearer(token, Door(address, format, header))
+        elif not await self._realms.admits(identity.source):
+            raise Unauthenticated(EXPIRED)
         return await self._admitted(key, identity, address, generation)
 
-    async def verify(self, username: str, password: str, door: Door) -> Identity:
-        """Whose password this is, or whose token. Raises `Unauthenticated`, `TooManyRequests` or `CannotTell`."""
+    async def by_session(self, token: str, address: str, *, csrf: str | None) -> Actor | None:
+        """Who a browser's cookie is of; `None` once that login is over.
+
+        `csrf` is what came with a request that changes something, `None` for one that does not: a cookie alone does
+        not prove that the user, and no foreign page, sent it. Raises `Unauthenticated`.
+        """
+        if not is_jwt(token):
+            return None
+        try:
+            actor = await self.by_token(token, address)
+        except Unauthenticated:
+            return None
+        if csrf is not None and not hmac.compare_digest(csrf.encode(), self._sessions.csrf(token).encode()):
+            raise Unauthenticated("Anti cross-site request forgery token mismatch")
+        return actor
+
+    async def verify(self, username: str, password: str, door: Door, *, code: str | None = None) -> Identity:
+        """Whose password this is, or whose token; `code` is of a second factor.
+
+        Raises `Unauthenticated` (`CodeNeeded`), `TooManyRequests` or `CannotTell`.
+        """
         if not password:
             raise Unauthenticated(WRONG)
         if is_token(password):
             return await self._realms.by_password(username, password, door)
-        self._throttle.check(username, door.address)
+        failed_lately = await self._throttle.check(username, door.address)
         try:
             found = await self._realms.by_password(username, password, door)
+            if found.source == LOCAL:
+                await self._second.check(found.user_id, code)
+        except CodeNeeded:
+            raise
         except Unauthenticated:
-            self._throttle.failed(username, door.address)
+            await self._throttle.failed(username, door.address)
             raise
         except CannotTell as error:
             if error.guessed:
-                self._throttle.failed(username, door.address)
+                await self._throttle.failed(username, door.address)
             raise
-        self._throttle.succeeded(username, door.address)
+        if failed_lately:
+            await self._throttle.succeeded(username, door.address)
         return found
 
     async def _admitted(self, key: bytes, identity: Identity, address: str, generation: int) -> Actor:
@@ -177,22 +211,21 @@ class Accounts:
 
     # -- logins ----------------------------------------------------------------------------------------------------
 
-    async def open_session(self, username: str, password: str, address: str) -> tuple[str, datetime]:
-        """A JWT for the user, and when it expires. It is void once a local user's password changes."""
-        identity = await self.verify(username, password, Door(address))
-        user = await self._people.admit(identity)
-        claims = {"sub": user.user_id, "src": user.source, "pwd": _fingerprint(user)}
-        return self._signing.make(LOGIN, claims, timedelta(hours=self._jwt_hours))
+    async def open_session(
+        self, username: str, password: str, address: str, *, code: str | None = None, agent: str = ""
+    ) -> Login:
+        """A login for name and password. It is void once it is ended, or a local user's password changes."""
+        identity = await self.verify(username, password, Door(address), code=code)
+        if identity.limits is not None or identity.transient:
+            raise Unauthenticated("a token with scopes opens no login")
+        return await self.open_session_for(identity, address, agent=agent)
 
-    async def _by_login(self, token: str) -> Identity | None:
-        found = self._signing.read(LOGIN, token)
-        if found is None:
-            return None
-        claims, expires = found
-        user = await self._database.read(accounts.user, claims["sub"], claims["src"])
-        if user is None or _fingerprint(user) != claims["pwd"] or not await self._realms.admits(user.source):
-            raise Unauthenticated(EXPIRED)
-        return Identity(user.user_id, user.source, expires=expires)
+    async def open_session_for(
+        self, identity: Identity, address: str, *, agent: str = "", life: timedelta | None = None
+    ) -> Login:
+        """A login for somebody whom a realm has found out otherwise, by a redirect of the browser say."""
+        user = await self._people.admit(identity)
+        return await self._sessions.open(user, address, agent, self._now(), life)
 
     async def login(self, username: str, password: str, *, label: str, address: str, format: str = "") -> str:
         """A protocol's own login (`npm login`): a token of its own name. Who shows a token keeps that one."""
@@ -208,18 +241,19 @@ class Accounts:
     async def flush(self) -> None:
         await self._tokens.flush()
 
+    async def sweep(self) -> None:
+        """What has expired and nobody looks at any more."""
+        await self._database.write(sessions.sweep, login_kinds_like=login_kind("%"), forgotten=self._now() - FORGOTTEN)
+
 
 def _access(tx: Transaction) -> Access:
     return Access(
         {role.id: role for role in accounts.roles(tx)},
         {row.name: row for row in accounts.privileges(tx)},
         values.get(tx, "anonymous") or {},
+        protects_content(values.get(tx, USER_TOKENS)),
     )
 
 
 def _cache_key(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
-
-
-def _fingerprint(user: User) -> str:
-    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16] if user.source == LOCAL else ""

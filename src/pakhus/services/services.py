@@ -21,6 +21,7 @@ from pakhus.services.federation.wiring import Federation
 from pakhus.services.health import Health
 from pakhus.services.identity.realms import Realms
 from pakhus.services.identity.tokens import Tokens
+from pakhus.services.identity.wiring import Identification
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
@@ -44,6 +45,7 @@ class Services:
     sweep: Sweep
     accounts: Accounts
     federation: Federation
+    identification: Identification
     realms: Realms
     tokens: Tokens
     passwords: Passwords

@@ -244,8 +244,8 @@ async def test_program_gets_its_session_by_a_code_and_only_with_the_verifier(set
         "to=//evil.example",
         "to=https://evil.example",
         "to=/\\evil.example",
-        "to=/ui",
         "port=99999&challenge=" + "a" * 43,
+        "port=9",
     ],
 )
 async def test_login_leads_nowhere_else(setting: Setting, query: str) -> None:

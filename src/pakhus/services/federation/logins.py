@@ -12,7 +12,8 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from pakhus.database import federation
@@ -24,8 +25,9 @@ from pakhus.services.federation.refusal import Refusals, Refused
 from pakhus.services.federation.registry import OIDC, SAML, Registry
 from pakhus.services.federation.saml import Saml
 from pakhus.services.federation.sealed import Sealed
-from pakhus.services.federation.sessions import Sessions
+from pakhus.services.federation.sessions import Entered, Sessions
 from pakhus.services.federation.spent import Spent
+from pakhus.services.identity.sessions import Login as Opened
 
 LOGIN_SECONDS = 600
 CODE_SECONDS = 120
@@ -38,8 +40,8 @@ EXPIRED = "this login was begun too long ago, or in another browser: begin again
 class Goal:
     """Who wants the login: a page of ours at `to`, or a program at `port` of the browser's machine.
 
-    `challenge` is the hash of what trades the code; without one a page shows the session's token. `state` is handed
-    back.
+    A program gets a code, which the verifier of the `challenge` trades, and its `state` back. Without either, a page
+    shows the login's token.
     """
 
     to: str = ""
@@ -52,9 +54,17 @@ class Goal:
             return "'to' is a path of this server"
         if not 0 <= self.port <= 65535:
             return "'port' is a port"
-        if (self.to or self.port) and not 43 <= len(self.challenge) <= 128:
+        if self.port and not 43 <= len(self.challenge) <= 128:
             return "'challenge' is missing: the base64url SHA-256 of a verifier"
         return "'state' is too long" if len(self.state) > 512 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Who came back: from which address, and what it calls itself."""
+
+    address: str
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,10 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Where the browser goes (`location`), or what it is shown."""
+    """Where the browser goes (`location`), with the login if that is a page of ours; or what it is shown."""
 
+    entered: Entered | None = None
     location: str = ""
-    user_id: str = ""
-    token: str = ""
-    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +150,9 @@ class Logins:
         kept = {"pending": asdict(pending), "goal": asdict(goal)}
         return Begun(location, cookie_of(pending.state), self._sealed.seal(_purpose(OIDC, name), kept, LOGIN_SECONDS))
 
-    async def end_oidc(self, name: str, query: Mapping[str, str], cookies: Mapping[str, str], address: str) -> Ended:
+    async def end_oidc(
+        self, name: str, query: Mapping[str, str], cookies: Mapping[str, str], browser: Browser
+    ) -> Ended:
         provider = await self.oidc_provider(name)
         state = query.get("state", "")
         try:
@@ -150,11 +160,11 @@ class Logins:
             if kept is None or not hmac.compare_digest(kept["pending"]["state"].encode(), state.encode()):
                 raise Refused("state is not that of a login of this browser", EXPIRED)
             login = await self._oidc.finish(provider, Pending(**kept["pending"]), query)
-            session = await self._sessions.enter(provider, login)
+            entered = await self._sessions.enter(provider, login, browser.address, browser.agent)
         except Refused as refused:
-            self._refusals.note(OIDC, name, refused.why, address=address)
+            self._refusals.note(OIDC, name, refused.why, address=browser.address)
             raise
-        return await self._ended(session, Goal(**kept["goal"]))
+        return await self._ended(entered, Goal(**kept["goal"]))
 
     async def log_out(self, name: str, logout_token: str, address: str) -> None:
         """The provider ends sessions (back-channel). Raises `Invalid` for a token that is not its word."""
@@ -180,7 +190,7 @@ class Logins:
         kept = {"request": request, "goal": asdict(goal)}
         return Begun(location, cookie_of(request), self._sealed.seal(_purpose(SAML, name), kept, LOGIN_SECONDS))
 
-    async def answer_saml(self, name: str, base_url: str, answer: str, address: str) -> str:
+    async def answer_saml(self, name: str, base_url: str, answer: str, browser: Browser) -> str:
         """A ticket for the browser that comes with the provider's answer.
 
         The answer is a POST from the provider's page, so that the browser sends no cookie along. It is sent on, by GET,
@@ -193,49 +203,55 @@ class Logins:
                 raise Refused(f"InResponseTo is {said.request[:100]!r}, which is no request of ours", EXPIRED)
             if not await self._spent.spend(f"assertion {name} {said.id}", said.expires):
                 raise Refused(f"the assertion {said.id[:100]} was used before")
-            session = await self._sessions.enter(provider, Login(said.person))
+            entered = await self._sessions.enter(provider, Login(said.person), browser.address, browser.agent)
         except Refused as refused:
-            self._refusals.note(SAML, name, refused.why, address=address)
+            self._refusals.note(SAML, name, refused.why, address=browser.address)
             raise
-        kept = {"session": session, "request": said.request}
+        kept = {"user": entered.user_id, "login": _kept(entered.login), "request": said.request}
         return self._sealed.seal(f"{TICKET} {name}", kept, CODE_SECONDS)
 
-    async def end_saml(self, name: str, ticket: str, cookies: Mapping[str, str], address: str) -> Ended:
+    async def end_saml(self, name: str, ticket: str, cookies: Mapping[str, str], browser: Browser) -> Ended:
         said = self._sealed.open(f"{TICKET} {name}", ticket)
-        kept = None
-        if said is not None:
-            kept = self._sealed.open(_purpose(SAML, name), cookies.get(cookie_of(said["request"]), ""))
-        if said is None or kept is None or kept["request"] != said["request"]:
-            self._refusals.note(
-                SAML, name, "the answer came to another browser than the one that asked", address=address
-            )
-            raise Refused("the answer came to another browser", EXPIRED)
-        if not await self._spent.spend(f"ticket {said['session']}", self._now().timestamp() + CODE_SECONDS):
+        if said is None:
+            raise Refused("the ticket is not ours, or too old", EXPIRED)
+        kept = self._sealed.open(_purpose(SAML, name), cookies.get(cookie_of(said["request"]), ""))
+        entered = Entered(said["user"], _opened(said["login"]))
+        if kept is None or kept["request"] != said["request"]:
+            await self._sessions.end(entered.login.token)
+            why = "the answer came to another browser than the one that asked"
+            self._refusals.note(SAML, name, why, subject=entered.user_id, address=browser.address)
+            raise Refused(why, EXPIRED)
+        if not await self._spent.spend(f"ticket {entered.login.id}", self._now().timestamp() + CODE_SECONDS):
             raise Refused("the ticket was used before", EXPIRED)
-        return await self._ended(said["session"], Goal(**kept["goal"]))
+        return await self._ended(entered, Goal(**kept["goal"]))
 
     # -- the end of both -------------------------------------------------------------------------------------------
 
-    async def _ended(self, session: str, goal: Goal) -> Ended:
-        if not goal.challenge:
-            token, expires, user_id = await self._sessions.token(session)
-            return Ended(user_id=user_id, token=token, expires=expires)
+    async def _ended(self, entered: Entered, goal: Goal) -> Ended:
+        if not goal.port:
+            return Ended(entered, goal.to)
         code = secrets.token_urlsafe(32)
-        details = {"session": session, "challenge": goal.challenge}
+        details = {"user": entered.user_id, "login": _kept(entered.login), "challenge": goal.challenge}
         expires = self._now() + timedelta(seconds=CODE_SECONDS)
-        await self._database.write(federation.keep_state, _digest(code), CODE, details, expires)
-        query = urlencode({"code": code, "state": goal.state})
-        if goal.port:
-            return Ended(f"http://127.0.0.1:{goal.port}/?{query}")
-        # After the `#`, so that it goes into nobody's log.
-        return Ended(f"{goal.to}#{query}")
+        sealed = {"sealed": self._sealed.seal(CODE, details, CODE_SECONDS)}
+        await self._database.write(federation.keep_state, _digest(code), CODE, sealed, expires)
+        return Ended(location=f"http://127.0.0.1:{goal.port}/?{urlencode({'code': code, 'state': goal.state})}")
 
-    async def redeem(self, code: str, verifier: str) -> tuple[str, datetime, str]:
-        """The session's token, its end, and the user. Raises `Unauthenticated`."""
-        found = await self._database.write(federation.take_state, _digest(code), CODE)
-        if found is None or not verifier.isascii() or challenge_of(verifier) != found["challenge"]:
+    async def redeem(self, code: str, verifier: str) -> Entered:
+        """The login that a program began. Raises `Unauthenticated`."""
+        row = await self._database.write(federation.take_state, _digest(code), CODE)
+        kept = None if row is None else self._sealed.open(CODE, row["sealed"])
+        if kept is None or not verifier.isascii() or challenge_of(verifier) != kept["challenge"]:
             raise Unauthenticated("the code is not valid, or was used before: log in again")
-        return await self._sessions.token(found["session"])
+        return Entered(kept["user"], _opened(kept["login"]))
+
+
+def _kept(login: Opened) -> dict[str, Any]:
+    return {**asdict(login), "expires": login.expires.timestamp()}
+
+
+def _opened(kept: Mapping[str, Any]) -> Opened:
+    return Opened(**{**kept, "expires": datetime.fromtimestamp(kept["expires"], UTC)})
 
 
 def cookie_of(state: str) -> str:

@@ -1,12 +1,12 @@
-"""Logins through identity providers while they last, and what becomes of people whom their provider lets go.
+"""Logins through identity providers, and what becomes of people whom their provider lets go.
 
-A session is a row: it ends when the provider says so (back-channel logout), when an administrator does, or by its time.
+A login ends when the provider says so (back-channel logout), when an administrator does, or by its time.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,15 +19,23 @@ from pakhus.domain.errors import Unauthenticated
 from pakhus.services.federation.oidc import Login, Oidc
 from pakhus.services.federation.providers import OidcProvider, Person, SamlProvider, admits, roles_of
 from pakhus.services.federation.refusal import Refusals, Refused
-from pakhus.services.federation.registry import Registry
-from pakhus.services.identity.people import ADMITTED, People
+from pakhus.services.federation.registry import OIDC, Registry
+from pakhus.services.identity.people import ADMITTED
 from pakhus.services.identity.realm import WRONG, Directory, Door, Identity, Listed, Realm, is_jwt
-from pakhus.services.identity.signing import EXPIRED, Signing
+from pakhus.services.identity.sessions import Login as Opened
 from pakhus.services.identity.tokens import PLACEHOLDERS
+from pakhus.services.identity.wiring import Identification
 
-PURPOSE = "federated login"
 LONG_AGO = datetime(1970, 1, 2, tzinfo=UTC)
 Provider = OidcProvider | SamlProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Somebody is in: the account, and the login that was opened."""
+
+    user_id: str
+    login: Opened
 
 
 class Sessions:
@@ -36,8 +44,7 @@ class Sessions:
         database: Database,
         vault: Vault,
         registry: Registry,
-        people: People,
-        signing: Signing,
+        identification: Identification,
         oidc: Oidc,
         refusals: Refusals,
         now: Callable[[], datetime],
@@ -45,59 +52,38 @@ class Sessions:
         self._database = database
         self._vault = vault
         self._registry = registry
-        self._people = people
-        self._signing = signing
+        self._accounts = identification.accounts
+        self._sessions = identification.sessions
         self._oidc = oidc
         self._refusals = refusals
         self._now = now
 
     # -- coming in -------------------------------------------------------------------------------------------------
 
-    async def enter(self, provider: Provider, login: Login) -> str:
-        """Let the person in, with an account if need be; the id of the new session. Raises `Refused`."""
+    async def enter(self, provider: Provider, login: Login, address: str, agent: str) -> Entered:
+        """Let the person in, with an account if need be. Raises `Refused`."""
         person = login.person
         user_id = await self._database.write(_enter, person, provider, self._details(login))
-        await self._people.admit(identity_of(person, user_id, provider))
-        id = secrets.token_urlsafe(24)
-        expires = self._now() + timedelta(hours=provider.session_hours)
-        row = SessionRow(id, provider.name, person.subject, person.session, user_id, expires)
+        life = timedelta(hours=provider.session_hours)
+        identity = identity_of(person, user_id, provider)
+        opened = await self._accounts.open_session_for(identity, address, agent=agent, life=life)
+        row = SessionRow(opened.id, provider.name, person.subject, person.session, user_id, opened.expires)
         await self._database.write(federation.add_session, row)
-        return id
-
-    async def token(self, id: str) -> tuple[str, datetime, str]:
-        """The session's token, its end, and the user. Raises `Unauthenticated` for one that has ended."""
-        row = await self._database.read(federation.session, id)
-        if row is None:
-            raise Unauthenticated(EXPIRED)
-        token, expires = self._signing.make(PURPOSE, {"sid": id}, row.expires - self._now())
-        return token, expires, row.user_id
+        return Entered(user_id, opened)
 
     async def identity(self, token: str, kind: str) -> Identity | None:
-        """Whose session the token is of, if it is one of a provider of this kind."""
-        found = self._signing.read(PURPOSE, token)
-        if found is None:
-            return None
-        row = await self._database.read(federation.session, found[0]["sid"])
-        if row is None:
-            raise Unauthenticated(EXPIRED)
-        provider = (await self._providers(kind)).get(row.source)
-        if provider is None or not provider.enabled:
-            return None
-        return Identity(row.user_id, row.source, token="", expires=row.expires)
+        """Whose login the token is of, if that somebody is of a provider of this kind."""
+        found = await self._sessions.identity(token)
+        configuration = await self._registry.current()
+        sources = configuration.oidc if kind == OIDC else configuration.saml
+        return found if found is not None and found.source in sources else None
 
     async def end(self, token: str) -> None:
-        """A logout. Tokens that are none are not anybody's to know about."""
-        found = self._signing.read(PURPOSE, token)
-        if found is not None:
-            await self._database.write(federation.end_session, found[0]["sid"])
+        await self._sessions.log_out(token)
 
     async def end_all(self, source: str, *, subject: str = "", session: str = "") -> int:
-        """The provider, or an administrator, ends sessions: they are void at once, on every node."""
+        """The provider, or an administrator, ends logins: they are void at once, on every node."""
         return await self._database.write(federation.end_sessions, source, subject=subject, session=session)
-
-    async def _providers(self, kind: str) -> dict[str, Provider]:
-        configuration = await self._registry.current()
-        return dict(configuration.oidc if kind == "oidc" else configuration.saml)
 
     # -- staying ---------------------------------------------------------------------------------------------------
 
@@ -229,7 +215,10 @@ class ProviderDirectory(Directory):
 
 
 class FederatedRealm(Realm):
-    """The sessions of all providers of one kind, each of which is a source of users."""
+    """The people of all providers of one kind, each of which is a source of users.
+
+    Their logins are like all others; here their tokens also stand for a password, for clients that know nothing else.
+    """
 
     def __init__(
         self, id: str, name: str, kind: str, sessions: Sessions, registry: Registry, database: Database
@@ -246,14 +235,12 @@ class FederatedRealm(Realm):
 
     async def sources(self) -> Sequence[Realm]:
         configuration = await self._registry.current()
-        providers: Sequence[Provider] = [*(configuration.oidc if self._kind == "oidc" else configuration.saml).values()]
+        providers: Sequence[Provider] = [*(configuration.oidc if self._kind == OIDC else configuration.saml).values()]
         return [ProviderDirectory(each, self._sessions, self._database) for each in providers]
 
     async def by_password(self, username: str, password: str, door: Door) -> Identity | None:
+        """The token of a login in place of a password."""
         found = await self._sessions.identity(password, self._kind)
         if found is not None and username not in PLACEHOLDERS and username != found.user_id:
             raise Unauthenticated(WRONG)
         return found
-
-    async def by_bearer(self, token: str, door: Door) -> Identity | None:
-        return await self._sessions.identity(token, self._kind) if is_jwt(token) else None

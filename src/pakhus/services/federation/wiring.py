@@ -49,7 +49,7 @@ def federation(
     documents = Documents(upstreams, seconds)
     keys, refusals = Keys(documents), Refusals(now)
     oidc, saml, spent = Oidc(documents, keys, now), Saml(), Spent(database)
-    sessions = Sessions(database, vault, registry, identity.people, identity.signing, oidc, refusals, now)
+    sessions = Sessions(database, vault, registry, identity, oidc, refusals, now)
     workloads = Workloads(registry, keys, identity.signing, refusals, now)
     identity.realms.register(FederatedRealm("OidcRealm", "OpenID Connect Realm", OIDC, sessions, registry, database))
     identity.realms.register(FederatedRealm("SamlRealm", "SAML Realm", SAML, sessions, registry, database))
