@@ -145,6 +145,14 @@ class Accounts:
             raise Unauthenticated("Anti cross-site request forgery token mismatch")
         return actor
 
+    async def by_remote_user(self, username: str, address: str) -> Actor:
+        """Whom a trusted proxy has let in, if the realm for that is active and knows the user."""
+        key = _cache_key("remote user", username)
+        if (known := await self._known(key, address)) is not None:
+            return known
+        generation = self._generation
+        return await self._admitted(key, await self._realms.by_remote_user(username), address, generation)
+
     async def verify(self, username: str, password: str, door: Door, *, code: str | None = None) -> Identity:
         """Whose password this is, or whose token; `code` is of a second factor.
 
