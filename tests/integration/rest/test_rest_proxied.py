@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from pakhus.app import Clock, create
+from pakhus.domain.errors import Invalid, Unauthenticated
 from pakhus.settings import load
 from tests.integration.rest.conftest import ADMIN, BASE, Rest
 
@@ -120,3 +122,48 @@ async def test_exempt_networks_are_not_locked_out(started: Started, exempt: str,
         rest.caller("admin", "wrong") as caller,
     ):
         assert [(await caller.get("security/users")).status_code for _ in range(3)] == [401, 401, last]
+
+
+async def test_login_of_a_protocol_is_reused_renewed_and_swept(tmp_path: Path) -> None:
+    moment = [datetime(2026, 1, 1, tzinfo=UTC)]
+    environ = {"PAKHUS_BOOTSTRAP_ADMIN_PASSWORD": ADMIN[1], "PAKHUS_BOOTSTRAP_DEFAULT_REPOSITORIES": "false"}
+    settings = load(data=tmp_path / "data", environ={**environ, "PAKHUS_AUTH_LOGIN_TOKEN_DAYS": "10"}).settings
+    application = create(settings, clock=Clock(now=lambda: moment[0]))
+    async with application.running():
+        accounts, tokens = application.services.accounts, application.services.tokens
+
+        async def log_in(address: str = "192.0.2.1") -> str:
+            return await accounts.login(*ADMIN, label="conan login", address=address, format="conan")
+
+        first, other = await log_in(), await log_in("192.0.2.2")
+        moment[0] += timedelta(days=4)
+        assert (await log_in(), other != first) == (first, True)
+        moment[0] += timedelta(days=2)
+        renewed = await log_in()
+        assert renewed != first
+        assert (await accounts.by_token(first, "", format="conan")).user == "admin"
+
+        moment[0] += timedelta(days=5)
+        with pytest.raises(Unauthenticated, match="expired"):
+            await accounts.by_token(first, "", format="conan")
+        await accounts.open_session(*ADMIN, "192.0.2.1")
+        await accounts.sweep()
+        assert len(await tokens.of("admin")) == 1
+        moment[0] += timedelta(days=1)
+        await accounts.sweep()
+        assert await application.services.identification.sessions.of("admin", "default") == []
+
+
+async def test_tokens_live_no_longer_than_the_server_allows(tmp_path: Path) -> None:
+    environ = {"PAKHUS_BOOTSTRAP_ADMIN_PASSWORD": ADMIN[1], "PAKHUS_BOOTSTRAP_DEFAULT_REPOSITORIES": "false"}
+    settings = load(data=tmp_path / "data", environ={**environ, "PAKHUS_AUTH_TOKEN_MAX_DAYS": "5"}).settings
+    application = create(settings)
+    async with application.running():
+        now = application.services.now()
+        await application.services.accounts.login(*ADMIN, label="npm login", address="", format="npm")
+        await application.services.tokens.create("admin", "ci")
+        with pytest.raises(Invalid):
+            await application.services.tokens.create("admin", "long", expires_days=6)
+        found = await application.services.tokens.of("admin")
+
+    assert all(each.expires and each.expires - now < timedelta(days=5, minutes=1) for each in found)
