@@ -56,6 +56,7 @@ from pakhus.web.exchange import App, Origins
 from pakhus.web.express import Express, Ticket
 from pakhus.web.folders import Folders
 from pakhus.web.gateway import Gateway
+from pakhus.web.limits import Limits
 from pakhus.web.middleware import Middleware
 from pakhus.web.protocol import Lane
 from pakhus.web.server import Listen, serve
@@ -226,16 +227,16 @@ def create(
     )
     metrics = Metrics(services)
     lines = logs.Lines()
-    lane = Lane(_express(services, metrics, lines, clock))
-    asgi = _asgi(settings, services, metrics, lane.express, max_body)
+    lane = Lane(_express(services, metrics, lines, clock, settings.auth.remote_user_header))
+    asgi = _asgi(settings, services, metrics, lane.express, max_body, clock)
     outbox = Outbox(database, {"publish": engine.publisher, "sidecars": Sidecars(database, stores)})
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
 
-def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock) -> Express:
+def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock, remote_user: str) -> Express:
     formats = services.catalog.formats.values()
-    headers = {each.header for format in formats for each in format.credentials}
+    headers = {each.header for format in formats for each in format.credentials} | ({remote_user} - {""})
     express = Express(
         services.database.generation,
         services.downloads,
@@ -252,16 +253,28 @@ def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clo
     return express
 
 
-def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Express, max_body: int | None) -> App:
+def _asgi(
+    settings: Settings, services: Services, metrics: Metrics, express: Express, max_body: int | None, clock: Clock
+) -> App:
+    http = settings.http
+    limits = Limits(
+        per_user=http.rate_limit_per_user,
+        per_address=http.rate_limit_per_address,
+        reads=http.rate_limit_reads,
+        exempt=http.rate_limit_exempt,
+        seconds=clock.seconds,
+    )
     gateway = Gateway(
         services.engine,
         services.accounts,
         services.downloads,
         express,
-        Origins(settings.http.base_url, settings.http.trusted_proxies),
+        Origins(http.base_url, http.trusted_proxies),
         Folders(services.engine, Browser(services.database, services.catalog)),
         create_rest(services, metrics, version=__version__),
         max_body=max_body,
+        limits=limits,
+        remote_user=settings.auth.remote_user_header,
     )
     return Middleware(gateway, server=SERVER, observe=metrics.observe)
 

@@ -18,6 +18,9 @@ from pakhus.cli.outcome import Code, Failure
 from pakhus.cli.output import Output, require
 from pakhus.cli.session import Session
 
+SECOND_FACTOR = "second factor"
+"""What a server's refusal says when the password is right, and not enough."""
+
 
 def register(app: typer.Typer) -> None:
     add(app, "login", login, rich_help_panel="Client")
@@ -34,6 +37,7 @@ def login(
     provider: Annotated[str, typer.Option(help="Which identity provider, where there are several.")] = "",
     days: Annotated[int | None, typer.Option(min=1, help="Life of the token; default: 90, or less if need be.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificate authority of the server, PEM.")] = None,
+    code: Annotated[str, typer.Option(help="Code of the second factor; asked for if it is needed.")] = "",
 ) -> None:
     """Log in to a server, and keep a token for the next commands."""
     from pakhus.cli.client import Client
@@ -51,7 +55,8 @@ def login(
         session = make_token(place, username, token, days=days, out=out)
     else:
         username, password = ask(username, from_stdin=password_stdin)
-        session = make_token(place, username, opened(place, username, password, out=out), days=days, out=out)
+        token = opened(place, username, password, out=out, code=code)
+        session = make_token(place, username, token, days=days, out=out)
     file = sessions.store(session)
     out.detail(f"kept in {file}")
     out.done(f"Logged in to {session.url}.", url=session.url, username=session.username, token=session.token_name)
@@ -66,15 +71,19 @@ def ask(username: str, *, from_stdin: bool) -> tuple[str, str]:
     return name, typer.prompt("Password", hide_input=True, err=True)
 
 
-def opened(place: Session, username: str, password: str, *, out: Output) -> str:
+def opened(place: Session, username: str, password: str, *, out: Output, code: str = "") -> str:
     """The token of a login with the password."""
     from pakhus.cli.client import NATIVE, Client, document
 
     with Client(place, out) as client:
         try:
-            body = {"username": username, "password": password}
+            body = {"username": username, "password": password, **({"code": code} if code else {})}
             return str(document(client.send("POST", f"{NATIVE}/login", json=body))["token"])
         except Failure as failure:
+            if failure.code is Code.DENIED and SECOND_FACTOR in failure.message and not code:
+                require(sys.stdin.isatty(), "this account has a second factor: give --code")
+                asked = typer.prompt("Code", err=True)
+                return opened(place, username, password, out=out, code=asked)
             if failure.code is Code.DENIED:
                 raise Failure(f"{place.url} does not accept this username and password", Code.DENIED) from failure
             raise

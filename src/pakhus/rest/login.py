@@ -6,10 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from pakhus.domain.errors import Forbidden
 from pakhus.domain.security import Actor
 from pakhus.rest.bodies import Moment, NativeShape, Taking
 from pakhus.rest.rapture import session_of, without_cookies
 from pakhus.rest.rights import OPEN_TO_ALL, Caller, Here, SignedIn
+from pakhus.services.identity.realm import LOCAL
 
 router = APIRouter(tags=["login"])
 Known = Annotated[Actor, Depends(SignedIn())]
@@ -20,6 +22,12 @@ class LoginRequest(NativeShape):
 
     username: str
     password: str
+    code: str | None = None
+
+
+class PasswordRequest(NativeShape):
+    old: str
+    new: str
     code: str | None = None
 
 
@@ -59,6 +67,17 @@ async def logout(request: Request, services: Here) -> Response:
     """Ends the login whose token or cookie the request carries."""
     await services.identification.sessions.log_out(session_of(request))
     return without_cookies(Response(status_code=204))
+
+
+@router.put("/password", status_code=204, response_class=Response)
+async def change_password(
+    actor: Known, services: Here, body: Annotated[PasswordRequest, Depends(Taking(PasswordRequest))]
+) -> None:
+    """The caller's own, with the old one as proof; all logins end. `code` is of the second factor."""
+    if actor.source != LOCAL:
+        raise Forbidden("this password is kept elsewhere: change it there")
+    await services.accounts.prove(actor.user, body.old, actor.address, code=body.code)
+    await services.users.change_password(actor.user, body.new)
 
 
 @router.get("/sessions")

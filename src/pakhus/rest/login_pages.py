@@ -6,7 +6,7 @@ import html
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -33,14 +33,14 @@ STYLE = (
 
 
 @router.get("", dependencies=OPEN_TO_ALL)
-async def choose(request: Request, services: Here) -> Response:
+async def choose(request: Request, services: Here, base_url: BaseUrl) -> Response:
     """The providers to choose from; the only one is taken at once."""
     buttons = await services.federation.logins.buttons()
     query = f"?{request.url.query}" if request.url.query else ""
     if len(buttons) == 1:
-        return RedirectResponse(buttons[0].path + query, 303, HEADERS)
+        return RedirectResponse(base_url + buttons[0].path + query, 303, HEADERS)
     links = "".join(
-        f'<p><a href="{html.escape(each.path + query)}">{html.escape(each.text)}</a></p>' for each in buttons
+        f'<p><a href="{html.escape(base_url + each.path + query)}">{html.escape(each.text)}</a></p>' for each in buttons
     )
     return page("Log in", links or "<p>There is no identity provider here: log in with name and password.</p>")
 
@@ -127,7 +127,7 @@ async def _begun(begun: Awaitable[Begun], base_url: str) -> Response:
         found.cookie,
         found.value,
         max_age=LOGIN_SECONDS,
-        path="/login",
+        path=_path(base_url),
         secure=base_url.startswith("https:"),
         httponly=True,
         samesite="lax",
@@ -151,8 +151,13 @@ async def _ended(ended: Awaitable[Ended], cookie: str, now: datetime, base_url: 
             f'<p><code id="token">{html.escape(entered.login.token)}</code></p>',
         )
     if cookie:
-        response.delete_cookie(cookie, path="/login")
+        response.delete_cookie(cookie, path=_path(base_url))
     return response
+
+
+def _path(base_url: str) -> str:
+    """Where the cookie of a login under way is sent to: below the prefix of a reverse proxy, if there is one."""
+    return urlsplit(base_url).path + "/login"
 
 
 def _browser(request: Request, actor: Actor) -> Browser:
@@ -166,7 +171,7 @@ async def shown(work: Awaitable[Response]) -> Response:
     except PakhusError as error:
         status = 403 if isinstance(error, Unauthenticated) else error.status
         words = html.escape(error.message)
-        return page("Not logged in", f'<p>{words}</p><p><a href="/login">Begin again</a></p>', status)
+        return page("Not logged in", f"<p>{words}</p>", status)
 
 
 def page(title: str, body: str, status: int = 200) -> HTMLResponse:

@@ -69,7 +69,7 @@ async def everything(services: Here) -> list[UserTokenXO]:
 @router.post(ONE, dependencies=needs("usertoken", "users"), status_code=201)
 async def make(user_id: UserId, realm: str, services: Here) -> UserTokenXO:
     """Name code and pass code, to be used like name and password; 409 if there are some."""
-    user = await services.users.get(user_id, source_of(services, realm))
+    user = await services.users.get(user_id, await source_of(services, realm))
     user_tokens = services.identification.user_tokens
     token, row = await user_tokens.create(user.user_id, user.source)
     return _token(row, token, await user_tokens.settings(), services.now())
@@ -79,7 +79,7 @@ async def make(user_id: UserId, realm: str, services: Here) -> UserTokenXO:
 async def one(user_id: UserId, realm: str, services: Here) -> UserTokenXO:
     """The pass code is not shown again: it is not kept."""
     user_tokens = services.identification.user_tokens
-    row = await user_tokens.of(user_id, source_of(services, realm))
+    row = await user_tokens.of(user_id, await source_of(services, realm))
     if row is None:
         raise bare(404)
     return _token(row, "", await user_tokens.settings(), services.now())
@@ -88,7 +88,7 @@ async def one(user_id: UserId, realm: str, services: Here) -> UserTokenXO:
 @router.delete(ONE, dependencies=needs("usertoken", "users"), status_code=204, response_class=Response)
 @router.delete(ONE + "-reset", dependencies=needs("usertoken", "users"), status_code=204, response_class=Response)
 async def drop(user_id: UserId, realm: str, services: Here) -> None:
-    await services.identification.user_tokens.revoke(user_id, source_of(services, realm))
+    await services.identification.user_tokens.revoke(user_id, await source_of(services, realm))
 
 
 def _settings(kept: UserTokenSettings) -> UserTokensXO:

@@ -67,7 +67,7 @@ class ApiUser(Shape):
 
 @router.get("/user-sources", dependencies=needs("users", "read"))
 async def sources(services: Here) -> list[UserSource]:
-    return [UserSource(id=id, name=name) for id, name in services.users.sources()]
+    return [UserSource(id=id, name=name) for id, name in await services.users.sources()]
 
 
 @router.get("/users", dependencies=needs("users", "read"))
@@ -76,7 +76,7 @@ async def everybody(
 ) -> list[UserXO]:
     """The users whose id starts with `userId`, by name; of all sources, or of one."""
     if source:
-        _check_source(services, source)
+        await _check_source(services, source)
     return [_shown(each) for each in await services.users.everybody(prefix=user_id, source=source)]
 
 
@@ -91,7 +91,7 @@ async def update(user_id: UserId, body: Annotated[ApiUser, Depends(Taking(ApiUse
         raise Invalid("must be the user of the path", field="userId")
     if body.source == LOCAL and (flaws := body.flaws()):
         raise Flawed(flaws)
-    _check_source(services, body.source)
+    await _check_source(services, body.source)
     await services.users.update(_person(body), body.source)
 
 
@@ -103,7 +103,7 @@ async def delete(
     realm: Annotated[str, Query(description="Source of the user, or its realm; default: users of this server.")] = "",
 ) -> None:
     """Of a user of another source goes what is kept here: roles, tokens, logins."""
-    await services.users.delete(user_id, source=source_of(services, realm) if realm else "", by=actor)
+    await services.users.delete(user_id, source=await source_of(services, realm) if realm else "", by=actor)
 
 
 @router.put(
@@ -137,14 +137,14 @@ def _shown(shown: Shown) -> UserXO:
     )
 
 
-def _check_source(services: Here, source: str) -> None:
-    if source not in {id for id, _ in services.users.sources()}:
+async def _check_source(services: Here, source: str) -> None:
+    if source not in {id for id, _ in await services.users.sources()}:
         raise bare(404)
 
 
-def source_of(services: Here, realm: str) -> str:
+async def source_of(services: Here, realm: str) -> str:
     """The source that is meant by its own id, or by that of its realm."""
-    for each in services.realms.available:
-        if each.source and realm in (each.source, each.id):
+    for each in await services.realms.sources():
+        if realm in (each.source, each.id):
             return each.source
     raise bare(404)

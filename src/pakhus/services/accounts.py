@@ -14,7 +14,7 @@ from cachetools import TTLCache
 from pakhus.database import accounts, sessions, values
 from pakhus.database.accounts import PrivilegeRow, Role, User
 from pakhus.database.transaction import Database, Transaction
-from pakhus.domain.errors import Unauthenticated
+from pakhus.domain.errors import Forbidden, Unauthenticated
 from pakhus.domain.security import Actor
 from pakhus.services.identity.people import People
 from pakhus.services.identity.realm import LOCAL, WRONG, Door, Identity, is_jwt, is_token
@@ -145,6 +145,14 @@ class Accounts:
             raise Unauthenticated("Anti cross-site request forgery token mismatch")
         return actor
 
+    async def by_remote_user(self, username: str, address: str) -> Actor:
+        """Whom a trusted proxy has let in, if the realm for that is active and knows the user."""
+        key = _cache_key("remote user", username)
+        if (known := await self._known(key, address)) is not None:
+            return known
+        generation = self._generation
+        return await self._admitted(key, await self._realms.by_remote_user(username), address, generation)
+
     async def verify(self, username: str, password: str, door: Door, *, code: str | None = None) -> Identity:
         """Whose password this is, or whose token; `code` is of a second factor.
 
@@ -171,6 +179,17 @@ class Accounts:
         if failed_lately:
             await self._throttle.succeeded(username, door.address)
         return found
+
+    async def prove(self, username: str, password: str, address: str, *, code: str | None = None) -> None:
+        """Is this the local user's password? Raises `Forbidden` if not: the caller is known, and this is not it."""
+        if is_token(password):
+            raise Forbidden("a token is not the password")
+        try:
+            found = await self.verify(username, password, Door(address), code=code)
+        except Unauthenticated as error:
+            raise Forbidden(error.message if isinstance(error, CodeNeeded) else "this is not the password") from error
+        if found.source != LOCAL:
+            raise Forbidden("this is not the password")
 
     async def _admitted(self, key: bytes, identity: Identity, address: str, generation: int) -> Actor:
         """The actor of an identity, remembered unless something was changed while it was verified."""

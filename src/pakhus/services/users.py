@@ -66,9 +66,9 @@ class Users:
         self._realms = realms
         self._data = data
 
-    def sources(self) -> Sequence[tuple[str, str]]:
+    async def sources(self) -> Sequence[tuple[str, str]]:
         """Id and name of every source of users, the local one first."""
-        return [(each.source, each.source_name) for each in self._realms.available if each.source]
+        return [(each.source, each.source_name) for each in await self._realms.sources()]
 
     async def everybody(self, *, prefix: str = "", source: str = "") -> Sequence[Shown]:
         """The users whose id starts with `prefix`, by name; of all sources, or of one.
@@ -77,7 +77,7 @@ class Users:
         is the one that is asked for, and cannot be asked.
         """
         kept = await self._database.read(accounts.users)
-        wanted = {id for id, _ in self.sources()} if not source else {source}
+        wanted = {id for id, _ in await self.sources()} if not source else {source}
         found = {
             (each.user_id, each.source): _shown(each)
             for each in kept

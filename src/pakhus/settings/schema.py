@@ -80,6 +80,16 @@ class Http(Section):
     trusted_proxies: tuple[str, ...] = Field(
         default=(), description="Networks (CIDR) whose `X-Forwarded-*` headers are believed; empty: nobody's."
     )
+    rate_limit_per_user: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="Requests a minute that an account may make, of this process; empty: no limit."
+    )
+    rate_limit_per_address: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="Requests a minute that may come from an address; empty: no limit."
+    )
+    rate_limit_reads: bool = Field(default=False, description="Count reads (GET, HEAD) for the rate limits, too.")
+    rate_limit_exempt: tuple[str, ...] = Field(
+        default=(), description="Networks (CIDR) from which requests are not counted; empty: none."
+    )
     tls: Tls = Tls()
 
     _base_url = field_validator("base_url")(web_address)
@@ -90,7 +100,7 @@ class Http(Section):
         address(value)
         return value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "rate_limit_exempt")
     @classmethod
     def are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(item.strip())) for item in value)
@@ -169,6 +179,11 @@ class Auth(Section):
     )
     lockout_exempt: tuple[str, ...] = Field(
         default=(), description="Networks (CIDR) from which wrong passwords are not counted; empty: none."
+    )
+    remote_user_header: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="Header in which a trusted proxy names the user, for the Rut Auth realm; empty: none.",
     )
     ldap_ca_file: Path | None = Field(
         default=None, description="Certificate authorities of LDAP servers, PEM, beside those of the system."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,16 +15,18 @@ from pakhus.domain.errors import (
     Unauthenticated,
 )
 from pakhus.domain.repository import Repository
+from pakhus.domain.security import Actor
 from pakhus.engine.content import Engine, Request
 from pakhus.engine.downloads import Downloads
 from pakhus.engine.found import Found
 from pakhus.kit.context import Reply
-from pakhus.kit.format import Format
+from pakhus.kit.format import BASIC, BEARER, Credential, Format
 from pakhus.kit.paths import flaw, quoted, template
 from pakhus.web import problems
 from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send, decoded
 from pakhus.web.express import Express
-from pakhus.web.identify import Accounts, identify
+from pakhus.web.identify import Accounts, by_remote_user, identify
+from pakhus.web.limits import Limits
 from pakhus.web.respond import send_found, send_reply
 
 PREFIX = "/repository/"
@@ -57,6 +59,8 @@ class Gateway:
         rest: App,
         *,
         max_body: int | None = None,
+        limits: Limits,
+        remote_user: str = "",
     ) -> None:
         self._engine = engine
         self._accounts = accounts
@@ -66,6 +70,8 @@ class Gateway:
         self._folders = folders
         self._rest = rest
         self._max_body = max_body
+        self._limits = limits
+        self._remote_user = remote_user.lower()
         self._mounts = [
             (template(mount.outside), mount) for format in engine.catalog.formats.values() for mount in format.mounts
         ]
@@ -86,7 +92,7 @@ class Gateway:
         try:
             await self._engine.catalog.refresh()
             state["base_url"] = self._origins.base_url(exchange)
-            actor = await identify(exchange, self._accounts, self._origins.address(exchange))
+            actor = await self._actor(exchange)
             exchange.check_size()
         except PakhusError as error:
             await send_reply(exchange, self._closing(exchange, problems.reply_for(error, None)))
@@ -125,14 +131,13 @@ class Gateway:
     async def _send(self, exchange: Exchange, found: Found, stamp: bytes) -> None:
         headers = await send_found(exchange, found, count=self._downloads.count)
         key = exchange.scope["state"].get("ticket")
-        if key is not None and headers is not None:
+        if key is not None and headers is not None and not self._limits.on_reads:
             await self._express.offer(key, found, headers, stamp, exchange.logged())
 
     async def _handle(
         self, exchange: Exchange, repository: Repository, format: Format, address: Address
     ) -> Found | Reply:
-        client = self._origins.address(exchange)
-        actor = await identify(exchange, self._accounts, client, format.credentials, format=format.name)
+        actor = await self._actor(exchange, format.credentials, format=format.name)
         exchange.note(actor=actor.user)
         exchange.check_size()
         path = format.canonical(address.path)
@@ -153,6 +158,20 @@ class Gateway:
             if actor.anonymous:
                 raise Unauthenticated(f"authentication is required: {error.message}") from error
             raise
+
+    async def _actor(
+        self, exchange: Exchange, credentials: Sequence[Credential] = (BASIC, BEARER), *, format: str = ""
+    ) -> Actor:
+        """Who asks. Raises `TooManyRequests` for who asks too often."""
+        client = self._origins.address(exchange)
+        self._limits.arrive(exchange.method, client)
+        named = exchange.headers.get(self._remote_user, "") if self._remote_user else ""
+        if named and self._origins.is_by_proxy(exchange) and "authorization" not in exchange.headers:
+            actor = await by_remote_user(exchange, self._accounts, named, client)
+        else:
+            actor = await identify(exchange, self._accounts, client, credentials, format=format)
+        self._limits.identified(exchange.method, actor)
+        return actor
 
     async def _found(self, request: Request, format: Format) -> Found | Reply:
         folder = request.method in ("GET", "HEAD") and (not request.path or request.path.endswith("/"))

@@ -34,6 +34,10 @@ class Accounts(Protocol):
         """Whose session a browser's cookie is of; `csrf` came with a request that changes something."""
         ...
 
+    async def by_remote_user(self, username: str, address: str) -> Actor:
+        """Whom a trusted proxy has let in. Raises `Unauthenticated` for who is unknown here."""
+        ...
+
     async def by_token(self, token: str, address: str, *, format: str = "", header: str = "authorization") -> Actor: ...
 
 
@@ -60,6 +64,16 @@ async def identify(
     if exchange.headers.get("authorization"):
         raise Unauthenticated("these credentials are of a kind that is not accepted here")
     return await _by_cookie(exchange, accounts, address) or await accounts.anonymous(address)
+
+
+async def by_remote_user(exchange: Exchange, accounts: Accounts, named: str, address: str) -> Actor:
+    """Who a trusted proxy says is asking.
+
+    The proxy says so of every request of that browser: one that changes something must not come from another site.
+    """
+    if exchange.method not in SAFE and exchange.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise Unauthenticated("a request of another site changes nothing here")
+    return await accounts.by_remote_user(named, address)
 
 
 async def _by_cookie(exchange: Exchange, accounts: Accounts, address: str) -> Actor | None:

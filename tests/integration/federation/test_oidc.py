@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,7 +15,8 @@ import httpx2
 import pytest
 
 from pakhus.services.federation.oidc import challenge_of
-from tests.integration.federation.conftest import Setting
+from tests.contract.serving import ADMIN, serving
+from tests.integration.federation.conftest import CLIENT, Setting
 from tests.peers.openid import Browser
 
 HOSTED: dict[str, Any] = {"storage": {"blobStoreName": "default", "strictContentTypeValidation": False}}
@@ -357,3 +359,44 @@ async def test_provider_cannot_take_the_name_of_another_source(setting: Setting,
     at = f"{setting.url}/api/v1/security/oidc/providers/{name}"
 
     assert (await setting.admin.post(at, json=body)).status_code in (400, 404)
+
+
+async def test_people_of_a_provider_are_listed_with_their_source(setting: Setting) -> None:
+    setting.provider.account("nia", groups=["dev"], email="nia@example.org")
+    await setting.configure(button="Corporate login", default_roles=["nx-anonymous"])
+    await token_of(setting, "nia")
+    rest = f"{setting.url}/service/rest/v1/security"
+    sources = (await setting.admin.get(f"{rest}/user-sources")).json()
+    (nia,) = (await setting.admin.get(f"{rest}/users", params={"source": "corp", "userId": "nia"})).json()
+
+    assert {"id": "corp", "name": "Corporate login"} in sources
+    assert (nia["source"], nia["emailAddress"], nia["externalRoles"]) == ("corp", "nia@example.org", ["nx-anonymous"])
+
+
+async def test_logout_at_one_node_counts_at_the_other(setting: Setting) -> None:
+    """Two processes with one data directory, as behind a load balancer."""
+    setting.provider.account("oda")
+    await setting.configure()
+    session = await token_of(setting, "oda")
+    bearer = {"authorization": f"Bearer {session}"}
+    async with serving(setting.serving.application.settings.data) as other, httpx2.AsyncClient(trust_env=False) as oda:
+        before = await oda.get(f"{other.url}/api/v1/tokens", headers=bearer)
+        await setting.serving.application.services.federation.sessions.end_all("corp", subject="oda")
+        after = await oda.get(f"{other.url}/api/v1/tokens", headers=bearer)
+
+    assert (before.status_code, after.status_code) == (200, 401)
+
+
+async def test_login_below_the_prefix_of_a_reverse_proxy_keeps_its_cookie_there(
+    setting: Setting, tmp_path: Path
+) -> None:
+    environ = {"PAKHUS_HTTP_BASE_URL": "https://tools.example.org/packages"}
+    async with serving(tmp_path / "data", environ) as proxied, httpx2.AsyncClient(trust_env=False) as browser:
+        body = {"issuer": setting.provider.issuer, **CLIENT}
+        await browser.post(f"{proxied.url}/api/v1/security/oidc/providers/corp", json=body, auth=ADMIN)
+        begun = await browser.get(f"{proxied.url}/login/oidc/corp")
+    cookie = begun.headers["set-cookie"]
+    query = dict(parse_qsl(urlsplit(begun.headers["location"]).query))
+
+    assert query["redirect_uri"] == "https://tools.example.org/packages/login/oidc/corp/callback"
+    assert "Path=/packages/login" in cookie and "Secure" in cookie and "HttpOnly" in cookie

@@ -238,6 +238,12 @@ async def test_build_that_calls_itself_like_a_user_is_not_that_user(world: World
     assert (tokens.status_code, users.status_code) == (403, 403)
 
 
+async def test_build_may_be_called_anything(world: World) -> None:
+    token = world.builds.token(sub="line\nbreak\x00" + "x" * 500)
+
+    assert await world.put("team-files/app/1.txt", f"Bearer {token}") == 201
+
+
 async def test_build_leaves_no_account_behind(world: World) -> None:
     await world.put("team-files/app/1.txt", f"Bearer {world.builds.token(sub='ghost')}")
     listed = (await world.admin.get(f"{world.url}/service/rest/v1/security/users")).text

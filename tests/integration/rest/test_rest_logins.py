@@ -249,3 +249,37 @@ async def test_new_password_ends_protocol_logins_and_keeps_tokens(rest: Rest, ad
             return (await caller.get(f"{BASE}/repository/modules/-/whoami", headers=headers)).status_code
 
     assert (await whoami(npm), await whoami(api)) == (401, 200)
+
+
+async def test_users_change_their_own_password_by_the_old_one(rest: Rest) -> None:
+    jane = await rest.user("jane", "nx-search-read")
+    old, new = "password-of-jane", "a-wholly-other-one"
+    async with rest.caller() as caller:
+        login = await caller.post(f"{NATIVE}/login", json={"username": "jane", "password": old})
+        session = {"authorization": f"Bearer {login.json()['token']}"}
+        wrong = await caller.put(f"{NATIVE}/password", json={"old": "wrong", "new": new}, headers=session)
+        weak = await caller.put(f"{NATIVE}/password", json={"old": old, "new": "jane2024!"}, headers=session)
+        assert (wrong.status_code, weak.status_code, weak.json()["field"]) == (403, 400, "password")
+
+        changed = await caller.put(f"{NATIVE}/password", json={"old": old, "new": new}, headers=session)
+
+        assert changed.status_code == 204
+        assert (await caller.get("repositories", headers=session)).status_code == 401
+    assert (await jane.get("repositories")).status_code == 401
+    async with rest.caller("jane", new) as again:
+        assert (await again.get("repositories")).status_code == 200
+
+
+async def test_unknown_user_is_refused_as_slowly_as_a_wrong_password(rest: Rest) -> None:
+    async def fastest(username: str) -> float:
+        seen = []
+        for number in range(4):
+            async with rest.caller(username, f"wrong {number}") as caller:
+                started = time.perf_counter()
+                assert (await caller.get("repositories")).status_code == 401
+                seen.append(time.perf_counter() - started)
+        return min(seen)
+
+    unknown, known = await fastest("nobody"), await fastest("admin")
+
+    assert 0.5 < unknown / known < 2

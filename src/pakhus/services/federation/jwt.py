@@ -27,6 +27,8 @@ LONGEST = 16 << 10
 SHORTEST_RSA = 2048
 LARGEST_RSA = 8192
 """Bits: a shorter key can be broken, a longer one makes us compute for too long."""
+LAST_MOMENT = 253_402_300_799
+"""Seconds since the epoch at the end of the year 9999, which is as far as a clock of ours goes."""
 KEYS = 64
 """Keys of a set that are looked at."""
 ALGORITHMS = frozenset(
@@ -206,7 +208,7 @@ def _number(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LAST_MOMENT:
         raise Refused(f"{name} is not a point in time")
     return float(value)
 

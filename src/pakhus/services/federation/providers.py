@@ -69,6 +69,8 @@ class Person:
 
 def person_of(provider: str, subject: str, values: Mapping[str, Any], names: Attributes) -> Person:
     """The person that claims or attributes describe. Raises `Refused` for one without a usable name."""
+    if len(subject) > 1000 or not subject.isprintable():
+        raise Refused("the subject is no name that can be kept")
     user_id = _first(values, names.username).strip()
     if not user_id:
         raise Refused(f"'{names.username}' is missing: there is no name for the account")
@@ -175,10 +177,15 @@ class SamlProvider:
 
 
 def _first(values: Mapping[str, Any], name: str) -> str:
-    found = texts_of(value_at(values, name)) if name else ()
+    found = _texts(values, name)
     return found[0][:500] if found else ""
 
 
 def _groups(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_texts(values, name)))[:MOST_GROUPS]
+
+
+def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The texts of a claim; those that no log and no database could take are left out."""
     found = texts_of(value_at(values, name)) if name else ()
-    return tuple(dict.fromkeys(each for each in found if each))[:MOST_GROUPS]
+    return tuple(each for each in found if each and each.isprintable())

@@ -192,26 +192,21 @@ def _subject_and_user(tx: Transaction, source: str, user_id: str) -> tuple[Subje
     return federation.subject_of(tx, source, user_id), accounts.user(tx, user_id, source)
 
 
-def _with_prefix(tx: Transaction, source: str, prefix: str, limit: int) -> list[User]:
-    return [each for each in accounts.users(tx) if each.source == source and each.user_id.startswith(prefix)][:limit]
-
-
 class ProviderDirectory(Directory):
     """One provider's people, as far as they have been here."""
 
-    def __init__(self, provider: Provider, sessions: Sessions, database: Database) -> None:
-        self.source = provider.name
+    def __init__(self, provider: Provider, sessions: Sessions) -> None:
+        self.id = self.source = provider.name
         self.source_name = provider.button or provider.name
         self._provider = provider
         self._sessions = sessions
-        self._database = database
 
     async def find(self, user_id: str) -> Identity | None:
         return await self._sessions.standing(self._provider, user_id)
 
     async def search(self, prefix: str, *, limit: int) -> Sequence[Listed]:
-        found = await self._database.read(_with_prefix, self.source, prefix, limit)
-        return [Listed(each.user_id, each.first_name, each.last_name, each.email, each.groups) for each in found]
+        """Nobody: a provider cannot be asked for people, and those who have been here have an account."""
+        return ()
 
 
 class FederatedRealm(Realm):
@@ -220,15 +215,12 @@ class FederatedRealm(Realm):
     Their logins are like all others; here their tokens also stand for a password, for clients that know nothing else.
     """
 
-    def __init__(
-        self, id: str, name: str, kind: str, sessions: Sessions, registry: Registry, database: Database
-    ) -> None:
+    def __init__(self, id: str, name: str, kind: str, sessions: Sessions, registry: Registry) -> None:
         self.id = id
         self.name = name
         self._kind = kind
         self._sessions = sessions
         self._registry = registry
-        self._database = database
 
     def takes(self, password: str) -> bool:
         return is_jwt(password)
@@ -236,7 +228,7 @@ class FederatedRealm(Realm):
     async def sources(self) -> Sequence[Realm]:
         configuration = await self._registry.current()
         providers: Sequence[Provider] = [*(configuration.oidc if self._kind == OIDC else configuration.saml).values()]
-        return [ProviderDirectory(each, self._sessions, self._database) for each in providers]
+        return [ProviderDirectory(each, self._sessions) for each in providers]
 
     async def by_password(self, username: str, password: str, door: Door) -> Identity | None:
         """The token of a login in place of a password."""

@@ -51,8 +51,8 @@ def federation(
     oidc, saml, spent = Oidc(documents, keys, now), Saml(), Spent(database)
     sessions = Sessions(database, vault, registry, identity, oidc, refusals, now)
     workloads = Workloads(registry, keys, identity.signing, refusals, now)
-    identity.realms.register(FederatedRealm("OidcRealm", "OpenID Connect Realm", OIDC, sessions, registry, database))
-    identity.realms.register(FederatedRealm("SamlRealm", "SAML Realm", SAML, sessions, registry, database))
+    identity.realms.register(FederatedRealm("OidcRealm", "OpenID Connect Realm", OIDC, sessions, registry))
+    identity.realms.register(FederatedRealm("SamlRealm", "SAML Realm", SAML, sessions, registry))
     identity.realms.register(WorkloadRealm(workloads, registry))
     return Federation(
         Administration(database, vault, keys, now),

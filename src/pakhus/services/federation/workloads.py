@@ -158,7 +158,7 @@ class Workloads:
         repositories = (await self._registry.current()).repositories
         names = [each.name for each in roles]
         return Identity(
-            f"{SOURCE}:{subject or names[0]}"[:200],
+            f"{SOURCE}:{_printable(subject) or names[0]}"[:200],
             SOURCE,
             groups=(),
             roles=tuple(dict.fromkeys(role for each in roles for role in each.roles)),
@@ -168,6 +168,11 @@ class Workloads:
             grants=tuple(grant for each in roles for grant in each.own_grants(repositories)),
             transient=True,
         )
+
+
+def _printable(subject: str) -> str:
+    """Fit for a log and a database, whatever a platform lets its users call their branches."""
+    return "".join(letter if letter.isprintable() else "?" for letter in subject[:200])
 
 
 def _accepting(configuration: Configuration, issuer: str, claims: Json, wanted: str) -> tuple[WorkloadRole, ...]:

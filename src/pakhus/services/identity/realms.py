@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pakhus.database import values
+from pakhus.database import accounts, values
 from pakhus.database.transaction import Database
 from pakhus.domain.errors import Invalid, Unauthenticated, Unavailable
-from pakhus.services.identity.realm import LOCAL, WRONG, Door, Identity, Realm
+from pakhus.services.identity.realm import LOCAL, WRONG, Directory, Door, Identity, Realm
 
 KEY = "realms"
 AUTHENTICATING = "NexusAuthenticatingRealm"
 AUTHORIZING = "NexusAuthorizingRealm"
+REMOTE_USER = "rutauth-realm"
 
 
 class WrongPassword(Unauthenticated):
@@ -36,6 +37,13 @@ class AuthorizingRealm(Realm):
     name = "Local Authorizing Realm"
 
 
+class RemoteUserRealm(Realm):
+    """Whom a trusted proxy names in a header (`auth.remote_user_header`)."""
+
+    id = REMOTE_USER
+    name = "Rut Auth Realm"
+
+
 class Realms:
     """In the order of `register`, unless an administrator chose and ordered them."""
 
@@ -46,6 +54,7 @@ class Realms:
         self._active: tuple[Realm, ...] = ()
         self._generation = -1
         self.register(AuthorizingRealm())
+        self.register(RemoteUserRealm(), active=False)
 
     def register(self, realm: Realm, *, active: bool = True) -> None:
         """Make a realm available. `active`: it is so on a server whose administrator never chose."""
@@ -74,6 +83,10 @@ class Realms:
         if unknown:
             raise Invalid(f"Unknown realmIds: [{', '.join(unknown)}]")
         await self._database.write(values.put, KEY, list(dict.fromkeys(wanted)))
+
+    async def sources(self) -> Sequence[Realm]:
+        """One realm for each source of users, whether it is active or not."""
+        return [each for realm in self._available.values() for each in await realm.sources()]
 
     async def of(self, source: str) -> Realm | None:
         """The active realm whose users are of this source."""
@@ -112,6 +125,18 @@ class Realms:
                 if found is not None:
                     return found
         raise _worst(refusals)
+
+    async def by_remote_user(self, username: str) -> Identity:
+        """Somebody whom a trusted proxy vouches for: a local user, else the first that a directory knows."""
+        active = await self.active()
+        if not any(each.id == REMOTE_USER for each in active):
+            raise Unauthenticated("users named by a proxy are not accepted here")
+        if await self._database.read(accounts.user, username) is not None:
+            return Identity(username)
+        for realm in active:
+            if isinstance(realm, Directory) and (found := await realm.find(username)) is not None:
+                return found
+        raise Unauthenticated(f"the proxy names '{username}', whom nobody knows here")
 
 
 SERVICE = "service"

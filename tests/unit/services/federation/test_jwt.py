@@ -152,6 +152,8 @@ def test_short_rsa_key_is_no_key() -> None:
         ({"exp": NOW.timestamp() + 600, "iat": NOW.timestamp() + 61}, "in the future"),
         ({"exp": "tomorrow"}, "not a point in time"),
         ({"exp": True}, "not a point in time"),
+        ({"exp": 10**12}, "not a point in time"),
+        ({"exp": -1}, "not a point in time"),
         ({"exp": float("inf")}, "not a point in time"),
         ({"exp": float("nan")}, "not a point in time"),
     ],
