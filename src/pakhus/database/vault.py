@@ -11,9 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 SECRET_MEMBERS = frozenset({"password", "bearerToken", "passphrase", "keypair", "secretAccessKey", "sessionToken"}) | {
     "client_secret",
-    "verifier",
     "refresh_token",
-    "id_token",
 }
 MARK = "$sealed"
 

@@ -364,3 +364,11 @@ async def test_administrator_sees_what_becomes_of_a_token(world: World) -> None:
     assert told["claims"]["repository"] == JOB["repository"]
     assert told["roles"]["deploy"] == []
     assert "claim 'environment' is 'release' (wanted 'staging')" in told["roles"]["other"]
+
+
+@pytest.mark.parametrize("token", ["rubbish", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
+async def test_rubbish_is_explained_too(world: World, token: str) -> None:
+    answer = await world.admin.post(f"{world.url}/api/v1/security/workload/explain", json={"token": token})
+
+    assert answer.status_code in (200, 400)
+    assert "three parts" in answer.text or "cannot be read" in answer.text or "not known here" in answer.text

@@ -66,11 +66,6 @@ class Claimed:
         return texts_of(self.claims.get("aud"))
 
 
-def looks_like(text: str) -> bool:
-    """Could it be a JWT? Three parts, the first of which is a JSON object."""
-    return text.startswith("eyJ") and text.count(".") == 2
-
-
 def taken_apart(token: str) -> Claimed:
     """Header and claims, unverified. Raises `Refused` for what is no signed token."""
     if len(token) > LONGEST or token.count(".") != 2:

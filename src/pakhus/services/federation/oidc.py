@@ -42,7 +42,6 @@ class Login:
 
     person: Person
     refresh_token: str = ""
-    id_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ class Oidc:
         if claims.get("sub") != subject:
             raise Refused("the provider refreshed the login of somebody else")
         login = await self._login(provider, answer, claims)
-        return Login(login.person, login.refresh_token or refresh_token, login.id_token)
+        return Login(login.person, login.refresh_token or refresh_token)
 
     async def logout(self, provider: OidcProvider, token: str) -> Logout:
         """Check a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6). Raises `Refused`."""
@@ -136,16 +135,6 @@ class Oidc:
             raise Refused("it names neither a subject nor a session (sub, sid), or has no jti")
         return Logout(subject, session, id, moment + OLDEST_LOGOUT + provider.issuer.leeway)
 
-    async def end_session_url(self, provider: OidcProvider, id_token: str, back_to: str) -> str | None:
-        """Where a browser ends its session at the provider too (RP-Initiated Logout 1.0), if there is such a place."""
-        endpoint = text_of((await self._keys.metadata(provider.issuer)).get("end_session_endpoint"))
-        if not endpoint:
-            return None
-        query = {"client_id": provider.client_id, "post_logout_redirect_uri": back_to}
-        if id_token:
-            query["id_token_hint"] = id_token
-        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(query)}"
-
     # -- the parts -------------------------------------------------------------------------------------------------
 
     async def _login(self, provider: OidcProvider, answer: Json, claims: Json) -> Login:
@@ -157,7 +146,7 @@ class Oidc:
                 raise Refused("the userinfo endpoint speaks of another subject than the ID token")
             claims = {**more, **claims}
         person = person_of(provider.name, claims["sub"], claims, names)
-        return Login(person, text_of(answer.get("refresh_token")), text_of(answer.get("id_token")))
+        return Login(person, text_of(answer.get("refresh_token")))
 
     async def _id_token(self, provider: OidcProvider, answer: Json, *, nonce: str | None) -> Json:
         """OpenID Connect Core 1.0, section 3.1.3.7."""

@@ -121,10 +121,12 @@ def admits(person: Person, admission: Admission, *, exists: bool) -> None:
 
 
 def _listed(person: Person, patterns: Sequence[str]) -> bool:
-    """An e-mail address counts only where the provider has verified it: anybody can claim one."""
-    names = [person.user_id, *person.groups]
-    if person.email and person.email_is_verified:
-        names.append(person.email)
+    """An e-mail address counts only where the provider has verified it, as a user id too: anybody can claim one."""
+    names = list(person.groups)
+    if person.email_is_verified:
+        names += [person.user_id, person.email]
+    elif person.user_id.lower() != person.email.lower():
+        names.append(person.user_id)
     return any(matches(pattern.lower(), name.lower()) for pattern in patterns for name in names)
 
 

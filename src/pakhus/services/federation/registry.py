@@ -31,10 +31,6 @@ class Configuration:
     roles: tuple[WorkloadRole, ...] = ()
     repositories: tuple[str, ...] = ()
 
-    def provider(self, name: str) -> OidcProvider | SamlProvider | None:
-        """Sources are names of providers of either kind."""
-        return self.oidc.get(name) or self.saml.get(name)
-
 
 class Registry:
     def __init__(self, database: Database, vault: Vault) -> None:

@@ -100,7 +100,10 @@ class Workloads:
 
     async def explain(self, token: str) -> Explained:
         """For administrators: what the token says, and what each role of its issuer thinks of it."""
-        claimed = taken_apart(token)
+        try:
+            claimed = taken_apart(token)
+        except Refused as refused:
+            raise Invalid(refused.why, field="token") from refused
         configuration = await self._registry.current()
         issuer = configuration.issuer_named.get(claimed.issuer, "")
         if not issuer:
