@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,22 @@ import pytest
 
 from pakhus.services.federation.oidc import challenge_of
 from tests.contract.serving import ADMIN, serving
+from tests.integration.federation.clock import Ahead
 from tests.integration.federation.conftest import CLIENT, Setting
-from tests.peers.openid import Browser
+from tests.peers import openid, postgresql
+from tests.peers.openid import Browser, OpenId
 
 HOSTED: dict[str, Any] = {"storage": {"blobStoreName": "default", "strictContentTypeValidation": False}}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOKEN = re.compile(r'id="token">([^<]+)<')
+
+
+@asynccontextmanager
+async def openid_for(url: str) -> AsyncIterator[OpenId]:
+    """A provider that knows the server at `url` as a client."""
+    with openid.running({**CLIENT, "redirect_uris": [f"{url}/login/oidc/corp/callback"]}) as provider:
+        yield provider
 
 
 @pytest.fixture(autouse=True)
@@ -400,3 +410,24 @@ async def test_login_below_the_prefix_of_a_reverse_proxy_keeps_its_cookie_there(
 
     assert query["redirect_uri"] == "https://tools.example.org/packages/login/oidc/corp/callback"
     assert "Path=/packages/login" in cookie and "Secure" in cookie and "HttpOnly" in cookie
+
+
+async def test_login_on_postgresql(setting: Setting, tmp_path: Path) -> None:
+    with postgresql.running() as server, postgresql.database(server, "federation") as dsn:
+        async with (
+            serving(tmp_path / "data", {"PAKHUS_DATABASE_DSN": dsn}) as near,
+            openid_for(near.url) as provider,
+            httpx2.AsyncClient(auth=ADMIN, trust_env=False, timeout=30) as admin,
+            httpx2.AsyncClient(trust_env=False, timeout=30) as anyone,
+        ):
+            here = Setting(near, admin, provider, Ahead(), anyone)
+            provider.account("pia", groups=["dev"])
+            await here.configure(role_mapping=[{"group": "dev", "roles": ["nx-admin"]}])
+            for _ in range(2):
+                session = await token_of(here, "pia")
+            async with here.caller(session) as pia:
+                users = await pia.get("/service/rest/v1/security/users")
+                ended = await near.application.services.federation.sessions.end_all("corp", subject="pia")
+                after = await pia.get("/service/rest/v1/security/users")
+
+    assert (users.status_code, ended, after.status_code) == (200, 2, 401)

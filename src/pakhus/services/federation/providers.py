@@ -11,7 +11,6 @@ from pakhus.services.federation.jwt import text_of, texts_of
 from pakhus.services.federation.keys import Issuer
 from pakhus.services.federation.refusal import Refused
 
-PROVISIONING = ("jit", "allowlist", "manual")
 ADMIN = "nx-admin"
 MOST_GROUPS = 1000
 
