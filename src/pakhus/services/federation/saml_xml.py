@@ -14,9 +14,6 @@ from datetime import timedelta
 
 from cryptography import x509
 from lxml import etree
-from signxml.algorithms import DigestAlgorithm, SignatureMethod
-from signxml.exceptions import SignXMLException
-from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
 
 from pakhus.domain.errors import Invalid
 from pakhus.services.federation.refusal import Refused
@@ -30,20 +27,11 @@ LARGEST = 512 << 10
 MOST_ELEMENTS = 20_000
 Element = etree._Element
 
-METHODS = frozenset(
-    {
-        SignatureMethod.RSA_SHA256,
-        SignatureMethod.RSA_SHA384,
-        SignatureMethod.RSA_SHA512,
-        SignatureMethod.ECDSA_SHA256,
-        SignatureMethod.ECDSA_SHA384,
-        SignatureMethod.ECDSA_SHA512,
-        SignatureMethod.SHA256_RSA_MGF1,
-        SignatureMethod.SHA384_RSA_MGF1,
-        SignatureMethod.SHA512_RSA_MGF1,
-    }
+METHODS = tuple(f"{kind}_SHA{bits}" for kind in ("RSA", "ECDSA") for bits in (256, 384, 512)) + tuple(
+    f"SHA{bits}_RSA_MGF1" for bits in (256, 384, 512)
 )
-DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
+DIGESTS = ("SHA256", "SHA384", "SHA512")
+"""signxml's names of what is accepted: no SHA-1, no HMAC, no DSA."""
 TRANSFORMS = frozenset(
     {
         "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
@@ -129,8 +117,8 @@ def _verified(
     for certificate in certificates:
         try:
             found = _by(root, location, certificate)
-        except (SignXMLException, ValueError, TypeError, AttributeError, etree.LxmlError) as error:
-            why = str(error)[:300]
+        except Refused as refused:
+            why = refused.why
             continue
         if found is not None and found.tag == tag and found.get("ID") == id:
             return found
@@ -140,15 +128,23 @@ def _verified(
 
 def _by(root: Element, location: str, certificate: x509.Certificate) -> Element | None:
     """A certificate in the metadata only carries a key: its dates are not asked for (SAML Metadata IOP, 2.6.1)."""
+    # Imported where it is used: a server without SAML does without the memory and the time that it takes.
+    from signxml.algorithms import DigestAlgorithm, SignatureMethod
+    from signxml.exceptions import SignXMLException
+    from signxml.verifier import SignatureConfiguration, VerifyResult, XMLVerifier
+
     config = SignatureConfiguration(
         location=location,
         expect_references=1,
-        signature_methods=METHODS,
-        digest_algorithms=DIGESTS,
+        signature_methods=frozenset(SignatureMethod[name] for name in METHODS),
+        digest_algorithms=frozenset(DigestAlgorithm[name] for name in DIGESTS),
         ignore_ambiguous_key_info=True,
         verification_time=certificate.not_valid_before_utc + timedelta(seconds=1),
     )
-    result = XMLVerifier().verify(root, x509_cert=certificate, id_attribute="ID", expect_config=config)
+    try:
+        result = XMLVerifier().verify(root, x509_cert=certificate, id_attribute="ID", expect_config=config)
+    except (SignXMLException, ValueError, TypeError, AttributeError, etree.LxmlError) as error:
+        raise Refused(str(error)[:300]) from error
     assert isinstance(result, VerifyResult)
     return result.signed_xml
 
