@@ -18,7 +18,7 @@ from tests.peers import slapd
 from tests.peers.slapd import ADA, BOB, EVE, PASSWORD, SUFFIX, Person, Slapd
 
 NATIVE = f"{BASE}/api/v1"
-LOCALS = ["NexusAuthenticatingRealm", "NexusAuthorizingRealm", "PakhusToken"]
+LOCALS = ["NexusAuthenticatingRealm", "NexusAuthorizingRealm"]
 
 
 @pytest.fixture(scope="module")

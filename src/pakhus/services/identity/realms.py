@@ -50,11 +50,16 @@ class Realms:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._available: dict[str, Realm] = {}
+        self._always: list[Realm] = []
         self._unasked: set[str] = set()
         self._active: tuple[Realm, ...] = ()
         self._generation = -1
         self.register(AuthorizingRealm())
         self.register(RemoteUserRealm(), active=False)
+
+    def always(self, realm: Realm) -> None:
+        """Ask this one first, whatever an administrator chooses; it is not among those that are shown."""
+        self._always.append(realm)
 
     def register(self, realm: Realm, *, active: bool = True) -> None:
         """Make a realm available. `active`: it is so on a server whose administrator never chose."""
@@ -97,7 +102,7 @@ class Realms:
     async def by_password(self, username: str, password: str, door: Door) -> Identity:
         """Raises `Unauthenticated`; `CannotTell` if a realm that might know is out of reach."""
         refusals: list[Unauthenticated | Unavailable] = []
-        for realm in await self.active():
+        for realm in (*self._always, *await self.active()):
             if not realm.takes(password):
                 continue
             try:
@@ -111,7 +116,7 @@ class Realms:
 
     async def by_bearer(self, token: str, door: Door) -> Identity:
         refusals: list[Unauthenticated | Unavailable] = []
-        for realm in await self.active():
+        for realm in (*self._always, *await self.active()):
             try:
                 found = await realm.by_bearer(token, door)
             except (Unauthenticated, Unavailable) as error:

@@ -18,7 +18,7 @@ from pakhus.services.identity.realms import Realms
 from pakhus.services.identity.secondfactor import SecondFactors
 from pakhus.services.identity.sessions import Sessions
 from pakhus.services.identity.signing import Signing
-from pakhus.services.identity.tokens import Tokens, token_realms
+from pakhus.services.identity.tokens import Tokens, api_tokens, token_realms
 from pakhus.services.identity.usertokens import UserTokenRealm, UserTokens
 from pakhus.services.passwords import Passwords
 from pakhus.services.throttle import Throttle
@@ -60,6 +60,7 @@ def identification(
     signing = Signing(secret, now)
     people = People(database, realms, now)
     realms.register(LocalRealm(database, passwords, seconds))
+    realms.always(api_tokens(tokens))
     user_tokens = UserTokens(database, tokens)
     realms.register(UserTokenRealm(tokens, user_tokens, now))
     vault = Vault(secret)
