@@ -72,6 +72,7 @@ async def test_realm_that_is_not_active_authenticates_nobody(
     rest: Rest, admin: httpx2.AsyncClient, village: Village
 ) -> None:
     assert "VillageRealm" in [each["id"] for each in (await admin.get("security/realms/available")).json()]
+    assert (await admin.get("security/realms/active")).json()[:2] == LOCALS
     assert "VillageRealm" not in (await admin.get("security/realms/active")).json()
     assert await status(rest, "ali", "open sesame") == 401
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pakhus.database import accounts, values
 from pakhus.database.transaction import Database
 from pakhus.domain.errors import Invalid, Unauthenticated, Unavailable
-from pakhus.services.identity.realm import LOCAL, WRONG, Directory, Door, Identity, Realm
+from pakhus.services.identity.realm import LOCAL, SERVICE, WRONG, Directory, Door, Identity, Realm
 
 KEY = "realms"
 AUTHENTICATING = "NexusAuthenticatingRealm"
@@ -54,8 +54,6 @@ class Realms:
         self._unasked: set[str] = set()
         self._active: tuple[Realm, ...] = ()
         self._generation = -1
-        self.register(AuthorizingRealm())
-        self.register(RemoteUserRealm(), active=False)
 
     def always(self, realm: Realm) -> None:
         """Ask this one first, whatever an administrator chooses; it is not among those that are shown."""
@@ -137,10 +135,6 @@ class Realms:
             if isinstance(realm, Directory) and (found := await realm.find(username)) is not None:
                 return found
         raise Unauthenticated(f"the proxy names '{username}', whom nobody knows here")
-
-
-SERVICE = "service"
-"""The source of service accounts."""
 
 
 def _worst(refusals: Iterable[Unauthenticated | Unavailable]) -> Unauthenticated | Unavailable:

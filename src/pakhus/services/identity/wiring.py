@@ -14,7 +14,7 @@ from pakhus.services.identity.ldap.servers import LdapServers
 from pakhus.services.identity.local import LocalRealm
 from pakhus.services.identity.machines import ServiceAccounts
 from pakhus.services.identity.people import People
-from pakhus.services.identity.realms import Realms
+from pakhus.services.identity.realms import AuthorizingRealm, Realms, RemoteUserRealm
 from pakhus.services.identity.secondfactor import SecondFactors
 from pakhus.services.identity.sessions import Sessions
 from pakhus.services.identity.signing import Signing
@@ -60,6 +60,7 @@ def identification(
     signing = Signing(secret, now)
     people = People(database, realms, now)
     realms.register(LocalRealm(database, passwords, seconds))
+    realms.register(AuthorizingRealm())
     realms.always(api_tokens(tokens))
     user_tokens = UserTokens(database, tokens)
     realms.register(UserTokenRealm(tokens, user_tokens, now))
@@ -72,6 +73,7 @@ def identification(
         seconds=seconds,
     )
     realms.register(ldap, active=False)
+    realms.register(RemoteUserRealm(), active=False)
     for realm in token_realms(tokens):
         realms.register(realm)
     sessions = Sessions(database, signing, hours=settings.jwt_expiry_hours, secret=secret)
