@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from pakhus.services.guesses import is_common
 from pakhus.services.identity.realm import is_token
-from pakhus.services.weak import is_common
 
 
 class Passwords:
