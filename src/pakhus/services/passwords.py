@@ -12,6 +12,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pakhus.services.guesses import is_common
 from pakhus.services.identity.realm import is_token
 
+LONGEST = 1024
+
 
 class Passwords:
     def __init__(self, *, min_length: int, refuse_common: bool = True) -> None:
@@ -27,6 +29,8 @@ class Passwords:
             return "Password must not be empty"
         if len(password) < self._min_length:
             return f"Password must have at least {self._min_length} characters"
+        if len(password) > LONGEST:
+            return f"Password must have at most {LONGEST} characters"
         if self._refuse_common and is_common(password, about=about):
             return "Password is one that is guessed early: a common word, a name or a pattern"
         if is_token(password):

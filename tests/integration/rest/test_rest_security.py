@@ -49,6 +49,7 @@ async def test_user_is_shown_in_full_but_for_the_password(admin: httpx2.AsyncCli
         ({"password": " "}, "A non-empty password is required."),
         ({"roles": ["none"]}, [{"id": "roles", "message": "Unable to locate roleId: none"}]),
         ({"userId": "admin"}, "User admin already exists."),
+        ({"password": "x" * 1025}, [{"id": "password", "message": "Password must have at most 1024 characters"}]),
         ({"password": "short"}, [{"id": "password", "message": "Password must have at least 8 characters"}]),
     ],
 )
