@@ -19,7 +19,7 @@ from tests.clients.topology import Topology
 from tests.peers import slapd
 from tests.peers.slapd import ADA, BOB, Slapd
 
-WITH_LDAP = ["NexusAuthenticatingRealm", "NexusAuthorizingRealm", "NpmToken", "PakhusToken", "LdapRealm"]
+WITH_LDAP = ["NexusAuthenticatingRealm", "NexusAuthorizingRealm", "NpmToken", "LdapRealm"]
 LOGIN = (ADA.uid, ADA.password)
 
 

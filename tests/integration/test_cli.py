@@ -174,3 +174,16 @@ def test_login_with_a_second_factor_needs_its_code(shell: Shell) -> None:
 
     assert "--code" in refused.stderr
     shell.run("repo", "list")
+
+
+def test_rotated_token_is_good_for_the_overlap(member: Shell) -> None:
+    old = member.json("token", "create", "turning", "--scope", "read")["token"]
+    new = member.json("token", "rotate", "turning", "--overlap", "2")["token"]
+    newest = member.json("token", "rotate", "turning", "--overlap", "0")["token"]
+
+    def good(token: str) -> bool:
+        headers = {"authorization": f"Bearer {token}"}
+        return member.server.http.get(PRIVATE, headers=headers, auth=None).status_code == 404
+
+    assert [good(each) for each in (old, new, newest)] == [True, False, True]
+    assert "turning" in member.run("token", "list").stdout

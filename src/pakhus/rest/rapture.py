@@ -26,6 +26,8 @@ router = APIRouter(prefix="/service/rapture/session", tags=["login"])
 @router.post("", dependencies=OPEN_TO_ALL, status_code=204, response_class=Response)
 async def log_in(request: Request, services: Here, actor: Caller) -> Response:
     """A form with `username` and `password`, both in base64; `code` (plain) for a second factor. 403 if wrong."""
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise bare(403)
     form = parse_qs(await text_body(request))
     username, password = _decoded(form, "username"), _decoded(form, "password")
     agent = request.headers.get("user-agent", "")

@@ -10,7 +10,7 @@ from pakhus.database.accounts import User
 from pakhus.rest.bodies import NativeShape, Taking, Text
 from pakhus.rest.rights import Here, needs
 from pakhus.rest.tokens import NewTokenXO, RotationRequest, TokenRequest, TokenXO, new_token, shown_token
-from pakhus.services.identity.realms import SERVICE
+from pakhus.services.identity.realm import SERVICE
 
 router = APIRouter(prefix="/service-accounts", tags=["service accounts"])
 Body = Annotated[TokenRequest, Depends(Taking(TokenRequest))]

@@ -176,6 +176,8 @@ class Accounts:
             if error.guessed:
                 await self._throttle.failed(username, door.address)
             raise
+        # Guesses that were made at once all came past the first look.
+        await self._throttle.check(username, door.address)
         if failed_lately:
             await self._throttle.succeeded(username, door.address)
         return found
@@ -235,8 +237,8 @@ class Accounts:
     ) -> Login:
         """A login for name and password. It is void once it is ended, or a local user's password changes."""
         identity = await self.verify(username, password, Door(address), code=code)
-        if identity.limits is not None or identity.transient:
-            raise Unauthenticated("a token with scopes opens no login")
+        if identity.token_id or is_token(password):
+            raise Unauthenticated("a token opens no login: send it as it is")
         return await self.open_session_for(identity, address, agent=agent)
 
     async def open_session_for(

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from pakhus.services.guesses import is_common
 from pakhus.services.identity.realm import is_token
-from pakhus.services.weak import is_common
+
+LONGEST = 1024
 
 
 class Passwords:
@@ -27,6 +29,8 @@ class Passwords:
             return "Password must not be empty"
         if len(password) < self._min_length:
             return f"Password must have at least {self._min_length} characters"
+        if len(password) > LONGEST:
+            return f"Password must have at most {LONGEST} characters"
         if self._refuse_common and is_common(password, about=about):
             return "Password is one that is guessed early: a common word, a name or a pattern"
         if is_token(password):

@@ -16,8 +16,8 @@ from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Invalid, NotFound, PakhusError, Unavailable
 from pakhus.domain.security import Actor
 from pakhus.services.bootstrap import PASSWORD_FILE, forget_password
-from pakhus.services.identity.realm import LOCAL, Directory, Identity, Listed
-from pakhus.services.identity.realms import SERVICE, Realms
+from pakhus.services.identity.realm import LOCAL, SERVICE, Directory, Identity, Listed
+from pakhus.services.identity.realms import Realms
 from pakhus.services.passwords import Passwords
 
 log = structlog.get_logger()

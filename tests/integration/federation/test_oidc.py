@@ -431,3 +431,13 @@ async def test_login_on_postgresql(setting: Setting, tmp_path: Path) -> None:
                 after = await pia.get("/service/rest/v1/security/users")
 
     assert (users.status_code, ended, after.status_code) == (200, 2, 401)
+
+
+async def test_login_is_not_prolonged_by_itself(setting: Setting) -> None:
+    setting.provider.account("quy")
+    await setting.configure()
+    session = await token_of(setting, "quy")
+
+    again = await setting.anyone.post(f"{setting.url}/api/v1/login", json={"username": "quy", "password": session})
+
+    assert again.status_code == 401

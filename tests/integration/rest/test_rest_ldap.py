@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ import httpx2
 import pytest
 
 from pakhus.app import create
+from pakhus.domain.errors import Invalid
+from pakhus.rest.ldap import LdapRequest
 from pakhus.settings import load
 from tests.integration.rest.conftest import ADMIN, BASE, BOTH, Rest
 from tests.peers import slapd
 from tests.peers.slapd import ADA, BOB, EVE, PASSWORD, SUFFIX, Person, Slapd
 
 NATIVE = f"{BASE}/api/v1"
-LOCALS = ["NexusAuthenticatingRealm", "NexusAuthorizingRealm", "PakhusToken"]
+LOCALS = ["NexusAuthenticatingRealm", "NexusAuthorizingRealm"]
 
 
 @pytest.fixture(scope="module")
@@ -227,12 +229,18 @@ async def test_directory_by_tls_is_asked_if_its_certificate_is_trusted(
         load(data=tmp_path / "other", environ={"PAKHUS_BOOTSTRAP_DEFAULT_REPOSITORIES": "false"}).settings
     )
     async with untrusting.running():
-        servers = untrusting.services.identification.ldap_servers
-        from pakhus.rest.ldap import LdapRequest
+        identification = untrusting.services.identification
+        servers = identification.ldap_servers
 
+        async def kept() -> Sequence[str]:
+            return [directory.chain.read_text()]
+
+        identification.ldap.trusted = kept
         for change in ({"protocol": "LDAPS", "port": directory.ldaps}, {"useStartTls": True}):
-            with pytest.raises(Exception, match="certificate"):
+            with pytest.raises(Invalid, match="certificate"):
                 await servers.try_connection(LdapRequest(**directory.settings(**change)).settings())
+            trusted = directory.settings(**change, useTrustStore=True)
+            await servers.try_connection(LdapRequest(**trusted).settings())
 
 
 async def test_who_is_outside_of_the_search_does_not_come_in(

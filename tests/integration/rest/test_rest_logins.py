@@ -60,8 +60,8 @@ async def test_logins_are_listed_and_ended_by_their_user(rest: Rest, admin: http
     assert [await status(rest, each) for each in (first, second, third)] == [401, 401, 401]
 
 
-async def test_scoped_token_opens_no_login(rest: Rest, admin: httpx2.AsyncClient) -> None:
-    token = (await admin.post(f"{NATIVE}/tokens", json={"name": "ci", "scopes": ["read"]})).json()["token"]
+async def test_token_opens_no_login_that_would_outlive_it(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    token = (await admin.post(f"{NATIVE}/tokens", json={"name": "ci"})).json()["token"]
 
     answer = await admin.post(f"{NATIVE}/login", json={"username": "admin", "password": token})
 
@@ -72,6 +72,8 @@ async def test_browser_logs_in_with_a_cookie_and_out_again(rest: Rest) -> None:
     async with rest.caller() as browser:
         assert (await browser.post(RAPTURE, data=form("admin", "wrong"))).status_code == 403
         assert (await browser.get("security/users")).status_code == 401
+        foreign = {"sec-fetch-site": "cross-site"}
+        assert (await browser.post(RAPTURE, data=form(*ADMIN), headers=foreign)).status_code == 403
 
         opened = await browser.post(RAPTURE, data=form(*ADMIN))
 

@@ -72,6 +72,7 @@ async def test_realm_that_is_not_active_authenticates_nobody(
     rest: Rest, admin: httpx2.AsyncClient, village: Village
 ) -> None:
     assert "VillageRealm" in [each["id"] for each in (await admin.get("security/realms/available")).json()]
+    assert (await admin.get("security/realms/active")).json()[:2] == LOCALS
     assert "VillageRealm" not in (await admin.get("security/realms/active")).json()
     assert await status(rest, "ali", "open sesame") == 401
 
@@ -157,21 +158,21 @@ async def test_reason_of_a_realm_is_told_when_nobody_else_accepts(
 async def test_token_of_an_external_user_ends_with_the_user_and_with_the_realm(
     rest: Rest, admin: httpx2.AsyncClient, village: Village
 ) -> None:
-    await activate(admin, *LOCALS, "PakhusToken", "VillageRealm")
+    await activate(admin, *LOCALS, "VillageRealm")
     async with rest.caller("ali", "open sesame") as ali:
         made = await ali.post(f"{NATIVE}/tokens", json={"name": "ci"})
         token = made.json()["token"]
     assert await status(rest, "ali", token) == 200
 
-    await activate(admin, *LOCALS, "PakhusToken")
+    await activate(admin, *LOCALS)
     assert await status(rest, "ali", token) == 401
 
-    await activate(admin, *LOCALS, "PakhusToken", "VillageRealm")
+    await activate(admin, *LOCALS, "VillageRealm")
     village.snowed_in = True
     assert await status(rest, "ali", token) == 200
     village.snowed_in = False
     del village.people["ali"]
-    await activate(admin, *LOCALS, "VillageRealm", "PakhusToken")
+    await activate(admin, *LOCALS, "VillageRealm")
     assert await status(rest, "ali", token) == 401
 
 
@@ -187,10 +188,12 @@ async def test_token_is_accepted_where_an_active_realm_says_so(rest: Rest, admin
             return (await caller.get(f"{BASE}/repository/{repository}/{path}", headers=bearer)).status_code
 
     assert (await at("modules"), await at("files")) == (200, 404)
-    await activate(admin, *LOCALS, "NpmToken")
-    assert (await at("modules"), await at("files")) == (200, 401)
     await activate(admin, *LOCALS)
-    assert (await at("modules"), await at("files")) == (401, 401)
+    assert (await at("modules"), await at("files")) == (401, 404)
+    async with rest.caller("admin", token) as by_name:
+        assert (await by_name.get(f"{BASE}/repository/modules/-/whoami")).status_code == 200
+    await activate(admin, *LOCALS, "NpmToken")
+    assert await at("modules") == 200
 
 
 async def test_login_of_one_protocol_is_no_credential_elsewhere(rest: Rest, admin: httpx2.AsyncClient) -> None:

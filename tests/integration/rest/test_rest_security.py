@@ -39,7 +39,8 @@ async def test_user_is_shown_in_full_but_for_the_password(admin: httpx2.AsyncCli
     assert listed.json() == [SHOWN]
     assert [each["userId"] for each in (await admin.get("security/users")).json()] == ["admin", "anonymous", "jane"]
     assert (await admin.get("security/users", params={"source": "none"})).status_code == 404
-    assert (await admin.get("security/user-sources")).json() == [{"id": "default", "name": "Local"}]
+    sources = [{"id": "default", "name": "Local"}, {"id": "LDAP", "name": "LDAP"}]
+    assert (await admin.get("security/user-sources")).json() == sources
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ async def test_user_is_shown_in_full_but_for_the_password(admin: httpx2.AsyncCli
         ({"password": " "}, "A non-empty password is required."),
         ({"roles": ["none"]}, [{"id": "roles", "message": "Unable to locate roleId: none"}]),
         ({"userId": "admin"}, "User admin already exists."),
+        ({"password": "x" * 1025}, [{"id": "password", "message": "Password must have at most 1024 characters"}]),
         ({"password": "short"}, [{"id": "password", "message": "Password must have at least 8 characters"}]),
     ],
 )

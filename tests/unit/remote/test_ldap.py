@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from pakhus.remote.ldap import ber, filters, sasl
 from pakhus.remote.ldap.ber import Malformed, Reader
+from pakhus.remote.ldap.client import Entry
 from pakhus.remote.ldap.filters import BadFilter
 from pakhus.services.identity.ldap.hashes import matches
-from pakhus.services.identity.ldap.lookup import filled, first_value
+from pakhus.services.identity.ldap.lookup import filled, first_value, is_off
 
 
 @given(st.integers(-(2**63), 2**63))
@@ -127,3 +128,19 @@ def test_member_is_written_as_its_group_lists_it() -> None:
 )
 def test_group_is_named_by_the_first_part(dn: str, name: str) -> None:
     assert first_value(dn) == name
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "off"),
+    [
+        ("userAccountControl", b"514", True),
+        ("userAccountControl", b"512", False),
+        ("userAccountControl", b"x", False),
+        ("pwdAccountLockedTime", b"000001010000Z", True),
+        ("pwdAccountLockedTime", b"20260101000000Z", False),
+        ("nsAccountLock", b"true", True),
+        ("loginDisabled", b"FALSE", False),
+    ],
+)
+def test_account_that_is_switched_off_is_seen_in_every_directory(attribute: str, value: bytes, off: bool) -> None:
+    assert is_off(Entry("uid=ada", {attribute.lower(): [value]})) is off

@@ -8,7 +8,7 @@ from pakhus.database import accounts
 from pakhus.database.accounts import User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import AlreadyExists, Invalid, NotFound
-from pakhus.services.identity.realms import SERVICE
+from pakhus.services.identity.realm import SERVICE
 from pakhus.services.users import USER_ID, check_roles
 
 

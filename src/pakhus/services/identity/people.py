@@ -10,8 +10,8 @@ from pakhus.database import accounts
 from pakhus.database.accounts import User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Unauthenticated, Unavailable
-from pakhus.services.identity.realm import LOCAL, WRONG, Directory, Identity
-from pakhus.services.identity.realms import SERVICE, Realms
+from pakhus.services.identity.realm import LOCAL, SERVICE, WRONG, Directory, Identity
+from pakhus.services.identity.realms import Realms
 
 ADMITTED = ("active", "changepassword")
 SEEN_EVERY = timedelta(hours=1)

@@ -16,6 +16,8 @@ from pakhus.domain.security import Grant
 
 LOCAL = "default"
 """The source of the users whom this server keeps itself."""
+SERVICE = "service"
+"""The source of service accounts."""
 TOKEN_PREFIX = "phk_"  # noqa: S105 -- a prefix, not a token
 WRONG = "wrong username, password or token"
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*\Z")

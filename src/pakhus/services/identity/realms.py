@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pakhus.database import accounts, values
 from pakhus.database.transaction import Database
 from pakhus.domain.errors import Invalid, Unauthenticated, Unavailable
-from pakhus.services.identity.realm import LOCAL, WRONG, Directory, Door, Identity, Realm
+from pakhus.services.identity.realm import LOCAL, SERVICE, WRONG, Directory, Door, Identity, Realm
 
 KEY = "realms"
 AUTHENTICATING = "NexusAuthenticatingRealm"
@@ -50,11 +50,14 @@ class Realms:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._available: dict[str, Realm] = {}
+        self._always: list[Realm] = []
         self._unasked: set[str] = set()
         self._active: tuple[Realm, ...] = ()
         self._generation = -1
-        self.register(AuthorizingRealm())
-        self.register(RemoteUserRealm(), active=False)
+
+    def always(self, realm: Realm) -> None:
+        """Ask this one first, whatever an administrator chooses; it is not among those that are shown."""
+        self._always.append(realm)
 
     def register(self, realm: Realm, *, active: bool = True) -> None:
         """Make a realm available. `active`: it is so on a server whose administrator never chose."""
@@ -102,7 +105,7 @@ class Realms:
     async def by_password(self, username: str, password: str, door: Door) -> Identity:
         """Raises `Unauthenticated`; `CannotTell` if a realm that might know is out of reach."""
         refusals: list[Unauthenticated | Unavailable] = []
-        for realm in await self.active():
+        for realm in (*self._always, *await self.active()):
             if not realm.takes(password):
                 continue
             try:
@@ -116,7 +119,7 @@ class Realms:
 
     async def by_bearer(self, token: str, door: Door) -> Identity:
         refusals: list[Unauthenticated | Unavailable] = []
-        for realm in await self.active():
+        for realm in (*self._always, *await self.active()):
             try:
                 found = await realm.by_bearer(token, door)
             except (Unauthenticated, Unavailable) as error:
@@ -137,10 +140,6 @@ class Realms:
             if isinstance(realm, Directory) and (found := await realm.find(username)) is not None:
                 return found
         raise Unauthenticated(f"the proxy names '{username}', whom nobody knows here")
-
-
-SERVICE = "service"
-"""The source of service accounts."""
 
 
 def _worst(refusals: Iterable[Unauthenticated | Unavailable]) -> Unauthenticated | Unavailable:

@@ -173,10 +173,21 @@ class Tokens:
 
 
 class TokenRealm(Realm):
-    """Accepts tokens of some `kinds`: at every door, or at those of one format, or in one header."""
+    """Accepts tokens of some `kinds`: at every door, or at those of one format, or in one header.
+
+    `elsewhere` are formats that have a realm of their own for tokens without a user's name.
+    """
 
     def __init__(
-        self, id: str, name: str, tokens: Tokens, *, kinds: Collection[str], format: str = "", header: str = ""
+        self,
+        id: str,
+        name: str,
+        tokens: Tokens,
+        *,
+        kinds: Collection[str],
+        format: str = "",
+        header: str = "",
+        elsewhere: Collection[str] = (),
     ) -> None:
         self.id = id
         self.name = name
@@ -184,6 +195,7 @@ class TokenRealm(Realm):
         self._kinds = frozenset(kinds)
         self._format = format
         self._header = header
+        self._elsewhere = frozenset(elsewhere)
 
     def takes(self, password: str) -> bool:
         return password.startswith(TOKEN_PREFIX)
@@ -197,7 +209,9 @@ class TokenRealm(Realm):
         return found
 
     async def by_bearer(self, token: str, door: Door) -> Identity | None:
-        return await self._identity(token, door) if token.startswith(TOKEN_PREFIX) else None
+        if not token.startswith(TOKEN_PREFIX) or door.format in self._elsewhere:
+            return None
+        return await self._identity(token, door)
 
     async def _identity(self, token: str, door: Door) -> Identity | None:
         if self._format not in ("", door.format) or self._header not in ("", door.header):
@@ -220,15 +234,17 @@ _FORMATS = (
 
 
 def token_realms(tokens: Tokens) -> list[Realm]:
-    """A token is good wherever one of these that is active accepts it; what a format's own login made, only there."""
-    of_formats = [
+    """Those of the formats: for tokens that come without a user's name, and for what a format's own login made."""
+    return [
         TokenRealm(id, name, tokens, kinds=(*API, login_kind(format)), format=format, header=header)
         for id, name, format, header in _FORMATS
     ]
-    return [
-        TokenRealm("PakhusToken", "API Token Realm", tokens, kinds=API),
-        *of_formats,
-    ]
+
+
+def api_tokens(tokens: Tokens) -> Realm:
+    """API tokens in place of a password, and as bearers where no format has a realm for them."""
+    own = [format for _, _, format, _ in _FORMATS]
+    return TokenRealm("", "", tokens, kinds=API, elsewhere=own)
 
 
 def login_kind(format: str) -> str:

@@ -14,11 +14,11 @@ from pakhus.services.identity.ldap.servers import LdapServers
 from pakhus.services.identity.local import LocalRealm
 from pakhus.services.identity.machines import ServiceAccounts
 from pakhus.services.identity.people import People
-from pakhus.services.identity.realms import Realms
+from pakhus.services.identity.realms import AuthorizingRealm, Realms, RemoteUserRealm
 from pakhus.services.identity.secondfactor import SecondFactors
 from pakhus.services.identity.sessions import Sessions
 from pakhus.services.identity.signing import Signing
-from pakhus.services.identity.tokens import Tokens, token_realms
+from pakhus.services.identity.tokens import Tokens, api_tokens, token_realms
 from pakhus.services.identity.usertokens import UserTokenRealm, UserTokens
 from pakhus.services.passwords import Passwords
 from pakhus.services.throttle import Throttle
@@ -60,6 +60,8 @@ def identification(
     signing = Signing(secret, now)
     people = People(database, realms, now)
     realms.register(LocalRealm(database, passwords, seconds))
+    realms.register(AuthorizingRealm())
+    realms.always(api_tokens(tokens))
     user_tokens = UserTokens(database, tokens)
     realms.register(UserTokenRealm(tokens, user_tokens, now))
     vault = Vault(secret)
@@ -71,6 +73,7 @@ def identification(
         seconds=seconds,
     )
     realms.register(ldap, active=False)
+    realms.register(RemoteUserRealm(), active=False)
     for realm in token_realms(tokens):
         realms.register(realm)
     sessions = Sessions(database, signing, hours=settings.jwt_expiry_hours, secret=secret)

@@ -32,7 +32,8 @@ def is_common(password: str, *, about: Collection[str] = ()) -> bool:
     """Would it be guessed early? `about`: words that belong to the user, such as its name."""
     plain = password.casefold()
     known = WORDS | {each.casefold() for each in about if len(each) > 2}
-    if any(_core(form) in known or not _core(form) for form in (plain, plain.translate(LEET))):
+    cores = {_core(plain), _core(plain.translate(LEET)), _core(plain).translate(LEET)}
+    if "" in cores or cores & known:
         return True
     return _repeats(plain) or _walks(plain)
 
