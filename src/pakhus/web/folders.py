@@ -47,7 +47,6 @@ class Folders:
             return None
         return Reply(200, render("/" + request.path, folder).encode(), {"content-type": "text/html; charset=utf-8"})
 
-
     def _elsewhere(self, request: Request) -> Reply:
         """That there is such a repository is for those who may see some of it."""
         if not may(request.actor, Permission.READ, request.repository, None).allowed:
