@@ -24,6 +24,7 @@ from pakhus.engine.browse import Browser
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.outbox import Outbox
 from pakhus.engine.sidecars import Sidecars
 from pakhus.engine.stores import Stores
@@ -105,7 +106,7 @@ class Application:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.services.engine.proxies.fills.close()
+        await self.services.engine.close()
         await self._flush()
         self.lines.flush()
         await self.upstreams.close()
@@ -181,12 +182,19 @@ def create(
         now=clock.now,
         seconds=clock.seconds,
     )
+    keyring = Keyring(
+        database,
+        Vault(secret),
+        algorithm=settings.signing.algorithm,
+        overlap=timedelta(days=settings.signing.overlap_days),
+        now=clock.now,
+    )
     limit = settings.http.max_body_mb
     max_body = None if limit is None else limit << 20
     engine = Engine(
-        database, catalog, stores, upstreams, accounts, now=clock.now, seconds=clock.seconds, max_body=max_body
+        database, catalog, stores, upstreams, accounts, keyring, now=clock.now, seconds=clock.seconds, max_body=max_body
     )
-    repositories = Repositories(database, catalog, Vault(secret))
+    repositories = Repositories(database, catalog, Vault(secret), keyring)
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
     services = Services(
         data=settings.data,
@@ -195,6 +203,7 @@ def create(
         catalog=catalog,
         stores=stores,
         engine=engine,
+        keyring=keyring,
         downloads=Downloads(database, clock.now),
         sweep=Sweep(database, stores),
         accounts=accounts,

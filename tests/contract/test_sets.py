@@ -15,7 +15,7 @@ from tests.samples import Request
 from pakhus.database import assets
 from pakhus.domain.content import Component, Coordinates, Query
 from pakhus.domain.repository import RepositoryType
-from pakhus.kit.context import Context
+from pakhus.kit.context import Context, Signer
 from pakhus.kit.format import DocumentSet, Drop, Format
 
 Model = dict[str, str]
@@ -58,7 +58,7 @@ class Suite(DocumentSet[Model]):
     def merge(self, ctx: Context, models: Sequence[Model]) -> Model:
         return {name: digest for model in reversed(models) for name, digest in model.items()}
 
-    def dump(self, ctx: Context, model: Model) -> Iterator[tuple[str, Iterable[bytes]]]:
+    def dump(self, ctx: Context, model: Model, sign: Signer) -> Iterator[tuple[str, Iterable[bytes]]]:
         lines = [f"{digest}  {name}\n".encode() for name, digest in sorted(model.items())]
         digest = hashlib.sha256(b"".join(lines)).hexdigest()
         folder = self.folder(ctx.params)

@@ -206,6 +206,20 @@ lease = Table(
     Column("expires", Moment, nullable=False),
 )
 
+signing_key = Table(
+    "signing_key",
+    metadata,
+    _identity(),
+    _repository(),
+    Column("fingerprint", Word, nullable=False),
+    Column("user_ids", Document, nullable=False),
+    Column("public", Word, nullable=False),
+    Column("secret", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("signs_until", Moment),
+    UniqueConstraint("repository_id", "fingerprint"),
+)
+
 setting = Table(
     "setting",
     metadata,

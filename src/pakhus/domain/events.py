@@ -14,6 +14,7 @@ SET_OUTDATED = "set.outdated"
 REPOSITORY_CREATED = "repository.created"
 REPOSITORY_UPDATED = "repository.updated"
 REPOSITORY_DELETED = "repository.deleted"
+SIGNING_KEY_CHANGED = "signing_key.changed"
 
 
 @dataclass(frozen=True, slots=True)

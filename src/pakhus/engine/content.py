@@ -24,13 +24,14 @@ from pakhus.engine.found import Edition, Found, Rendered, Visit
 from pakhus.engine.group import GroupSource
 from pakhus.engine.handles import HostedHandle, Sessions, ViewHandle
 from pakhus.engine.hosted import HostedSource
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.memory import Memory
 from pakhus.engine.negotiation import choose
 from pakhus.engine.proxy import ProxySource
 from pakhus.engine.publish import Publisher
 from pakhus.engine.stores import Stores
 from pakhus.kit.context import Call, Context, Headers, Hosted, Removal, Reply, View
-from pakhus.kit.format import Action, Checksum, Derived, Document, DocumentSet, Drop, File, Format, Route
+from pakhus.kit.format import Action, Checksum, Derived, Document, DocumentSet, Drop, File, Format, PublicKey, Route
 from pakhus.remote.client import Upstreams
 
 MODELS = 256
@@ -70,6 +71,7 @@ class Engine:
         stores: Stores,
         upstreams: Upstreams,
         sessions: Sessions,
+        keyring: Keyring,
         *,
         now: Callable[[], datetime],
         seconds: Callable[[], float],
@@ -90,7 +92,14 @@ class Engine:
             RepositoryType.PROXY: self.proxies,
             RepositoryType.GROUP: GroupSource(self),
         }
-        self.publisher = Publisher(database, catalog, stores, self)
+        self.keyring = keyring
+        self.publisher = Publisher(database, catalog, stores, keyring, self, now=now)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self.publisher.close()
+        await self.keyring.close()
+        await self.proxies.fills.close()
 
     async def handle(self, request: Request) -> Found | Reply:
         """Answer a request whose actor is known; every permission is checked in here."""
@@ -116,6 +125,8 @@ class Engine:
         """What a GET sends: one path for files, documents and checksums."""
         if isinstance(route, Checksum):
             return await self._checksum(repository, ctx, visit)
+        if isinstance(route, PublicKey) and repository.type is not RepositoryType.PROXY:
+            return await self._public_key(repository, route, ctx)
         if isinstance(route, File):
             found = await self.file(repository, route, ctx, visit)
             return found and found.with_headers(route.headers(ctx, found.as_content()))
@@ -140,6 +151,15 @@ class Engine:
         if repository.type is RepositoryType.PROXY:
             return await self.proxies.published(repository, route, inside, visit)
         return await self.publisher.found(repository, route, inside)
+
+    async def _public_key(self, repository: Repository, route: PublicKey, ctx: Context) -> Found:
+        keys = await self.keyring.keys(repository)
+        return Found(
+            body=Rendered(keys.public(armored=route.armored)),
+            content_type=route.content_type(ctx),
+            etag=f'"{hashlib.sha256(keys.edition.encode()).hexdigest()[:40]}"',
+            modified=max((row.created for row in keys.rows if row.created is not None), default=None),
+        )
 
     async def edition(
         self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit

@@ -23,7 +23,7 @@ from pakhus.domain.content import (
 )
 
 if TYPE_CHECKING:
-    from pakhus.kit.format import Document
+    from pakhus.kit.derived import Document
 
 Headers = Mapping[str, str]
 Model = TypeVar("Model")
@@ -36,6 +36,16 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class SigningKeyPair(Settings):
+    """A key that an administrator brings: a field of this type among a format's settings is taken into custody.
+
+    `keypair` is an armored OpenPGP secret key. Neither member is ever shown again: the field reads as null.
+    """
+
+    keypair: str = ""
+    passphrase: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +208,30 @@ class Upstream(Protocol):
     async def post(self, path: str, body: bytes, headers: Headers) -> bytes: ...
 
 
+class Signer(Protocol):
+    """What signs the files of a document set: every key that the repository signs with at this moment (OpenPGP).
+
+    To be used in `dump` only, which runs in a thread.
+    """
+
+    @property
+    def moment(self) -> datetime:
+        """When the set is published."""
+        ...
+
+    def clear(self, text: bytes) -> bytes:
+        """The text in the cleartext signature framework (RFC 9580, section 7), signed by every key."""
+        ...
+
+    def detached(self, data: bytes) -> bytes:
+        """An armored detached signature with a packet of every key."""
+        ...
+
+    def public(self, *, armored: bool) -> bytes:
+        """The keys with which all this is verified."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request that an action handles. `body` streams; header names are lower case; `size` is the declared length."""
@@ -254,6 +288,8 @@ __all__ = [
     "Removal",
     "Reply",
     "Settings",
+    "Signer",
+    "SigningKeyPair",
     "UploadedAsset",
     "Upstream",
     "View",

@@ -6,21 +6,11 @@ A format never learns whether it runs in a hosted repository, a proxy or a group
 from __future__ import annotations
 
 import mimetypes
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
+from typing import Any, BinaryIO, ClassVar
 
-from pakhus.domain.content import (
-    NO_FACTS,
-    Asset,
-    Component,
-    Coordinates,
-    Digests,
-    Facts,
-    Origin,
-    Query,
-)
+from pakhus.domain.content import NO_FACTS, Asset, Coordinates, Digests, Facts, Origin
 from pakhus.domain.errors import NotAllowed, NotFound, PakhusError
 from pakhus.domain.repository import ANY, HOSTED, RepositoryType
 from pakhus.domain.security import Permission
@@ -36,9 +26,9 @@ from pakhus.kit.context import (
     Upstream,
     View,
 )
+from pakhus.kit.derived import Derived, Document, DocumentSet, Model
 from pakhus.kit.paths import template
 
-Model = TypeVar("Model")
 READS = ("GET", "HEAD")
 
 
@@ -90,105 +80,16 @@ class Drop(File):
     methods = ("GET", "HEAD", "PUT", "DELETE")
 
 
-class Derived(ABC, Generic[Model]):
-    """Metadata derived from components: pure functions, one per repository type, and one for the wire."""
+class PublicKey(File):
+    """The key that the repository signs its document sets with; a proxy has the file that upstream has.
 
-    path: ClassVar[str]
-    strict: ClassVar[bool] = False
-    """A group must not answer without one of its members."""
-    local: ClassVar[bool] = False
-    """It is the same whatever the repository holds."""
-
-    def admit(self, ctx: Context) -> None:
-        """Raise if the repository's settings refuse this path."""
-
-    def select(self, ctx: Context) -> Query | Sequence[Query]:
-        """Which components feed it: those that any of the queries finds."""
-        return Query(name=ctx.params.get("name"))
-
-    @abstractmethod
-    def build(self, ctx: Context, components: Iterable[Component]) -> Model | None:
-        """The model in a hosted repository; `None` when there is nothing to tell."""
-
-    @abstractmethod
-    def merge(self, ctx: Context, models: Sequence[Model]) -> Model:
-        """The model of a group; models come in member order, and the first one wins."""
-
-
-class Document(Derived[Model]):
-    """One document, rendered when it is asked for and remembered while nothing changes.
-
-    `media_types` are what `dump` can write, best first: the client's Accept picks one, which `dump` finds in
-    `ctx.accept`. `upstream_accept` is what a proxy asks for. `query` names the parameters that change the model;
-    paging belongs to `dump`.
+    `armored` says whether it is sent as text (RFC 9580, section 6) or as bytes.
     """
 
-    media_types: ClassVar[tuple[str, ...]] = ("application/json",)
-    upstream_accept: ClassVar[str] = ""
-    query: ClassVar[tuple[str, ...]] = ()
-    limit: ClassVar[int] = 256 << 20
-    """The largest upstream document that a proxy takes, in bytes."""
+    armored: ClassVar[bool] = True
 
-    @abstractmethod
-    def parse(self, ctx: Context, body: bytes) -> Model:
-        """The model in a proxy. Upstream's URLs become repository paths, and their origins are remembered in it."""
-
-    @abstractmethod
-    def dump(self, ctx: Context, model: Model) -> bytes:
-        """What goes to the client: paths become links here."""
-
-    def headers(self, ctx: Context) -> Headers:
-        return {}
-
-    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
-        return Origin(ctx.path)
-
-
-class DocumentSet(Derived[Model]):
-    """Files derived together and published together, because they vouch for each other (signed indexes).
-
-    `path` matches every file of every set; the parameters beside `file` say which set. A hosted repository publishes a
-    set after a change of what feeds it, a group when a member's has changed, each in one transaction; a proxy relays
-    the files verbatim. Published files must not contain absolute links.
-    """
-
-    lasting_seconds: ClassVar[int] = 86_400
-    """How long `lasting` files can still be read after they were superseded."""
-
-    @abstractmethod
-    def affected(self, component: Component) -> Iterable[Mapping[str, str]]:
-        """The sets, by their parameters, that a change of this component makes outdated."""
-
-    @abstractmethod
-    def folder(self, params: Mapping[str, str]) -> str:
-        """Below which path, with a slash at its end, all files of the set lie, and nothing else."""
-
-    @abstractmethod
-    def entry(self, params: Mapping[str, str]) -> str:
-        """The file that names all others."""
-
-    @abstractmethod
-    def listed(self, ctx: Context, entry: bytes) -> Sequence[str]:
-        """The other files that `parse` needs, by the entry of an upstream's set."""
-
-    @abstractmethod
-    def parse(self, ctx: Context, files: Mapping[str, bytes]) -> Model:
-        """The model of an upstream's set, for a group that has the proxy as a member."""
-
-    @abstractmethod
-    def dump(self, ctx: Context, model: Model) -> Iterator[tuple[str, Iterable[bytes]]]:
-        """Path and chunks of every file. Runs in a thread, one file after the other."""
-
-    def lasting(self, path: str) -> bool:
-        """May clients still ask for this file when it is superseded (its name tells its content)?"""
-        return False
-
-    def immutable(self, ctx: Context) -> bool:
-        """Is it certain that the bytes under this path never change?"""
-        return False
-
-    def content_type(self, path: str) -> str:
-        return mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
+    def content_type(self, ctx: Context) -> str:
+        return "application/pgp-keys"
 
 
 @dataclass(frozen=True)
@@ -386,6 +287,7 @@ __all__ = [
     "Model",
     "Mount",
     "Origin",
+    "PublicKey",
     "Route",
     "Snippet",
     "UploadForm",

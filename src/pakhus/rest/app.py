@@ -20,6 +20,7 @@ from pakhus.rest import (
     roles,
     routing_rules,
     search,
+    signing,
     status,
     tokens,
     users,
@@ -66,7 +67,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router]
+    own = [native.router, login.router, tokens.router, signing.router]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),

@@ -11,6 +11,7 @@ from pakhus.database.transaction import Database
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
 from pakhus.services.access import Access
@@ -37,6 +38,7 @@ class Services:
     catalog: Catalog
     stores: Stores
     engine: Engine
+    keyring: Keyring
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
