@@ -266,7 +266,7 @@ class _Tape:
         if not magic:
             raise BadPackage("the archive is empty")
         self._plain = body if (source := _decompressed(magic, body)) is None else None
-        self._source: _Source = source or body
+        self._source: Source = source or body
         self._limit = self._left = limit
 
     def header(self) -> bytes | None:
@@ -319,7 +319,7 @@ class _Tape:
         return b"".join(parts)
 
 
-class _Source(Protocol):
+class Source(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
@@ -366,7 +366,7 @@ class _Streams:
                 return out
 
 
-def _decompressed(magic: bytes, body: BinaryIO) -> _Source | None:
+def _decompressed(magic: bytes, body: BinaryIO) -> Source | None:
     """The decompressed body, `None` if it is not compressed."""
     if magic.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=body, mode="rb")
@@ -377,3 +377,14 @@ def _decompressed(magic: bytes, body: BinaryIO) -> _Source | None:
     if magic.startswith(b"\x28\xb5\x2f\xfd") or re.match(rb"[\x50-\x5f]\x2a\x4d\x18", magic):
         return _Streams(body, zstd.ZstdDecompressor)
     return None
+
+
+@contextmanager
+def opened_stream(body: BinaryIO) -> Iterator[Source]:
+    """The bytes from here on, decompressed as they are read, or as they are. Raises `BadPackage`."""
+    magic = body.read(6)
+    body.seek(-len(magic), 1)
+    try:
+        yield _decompressed(magic, body) or body
+    except (EOFError, zlib.error, gzip.BadGzipFile, _CorruptError) as error:
+        raise BadPackage(f"the document is truncated or corrupt: {error}") from error

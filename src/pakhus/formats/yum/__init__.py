@@ -11,7 +11,7 @@ from pakhus.domain.security import Permission
 from pakhus.formats.yum.layout import SET_PATH, GroupSettings, HostedSettings
 from pakhus.formats.yum.listed import RPM
 from pakhus.formats.yum.packages import UPLOAD, AnyFile, put, remove
-from pakhus.formats.yum.repodata import REPODATA_SET
+from pakhus.formats.yum.repodata import REPODATA_SET, Key
 from pakhus.formats.yum.usage import USAGE
 from pakhus.kit.context import Settings
 from pakhus.kit.format import Action, Format
@@ -21,6 +21,7 @@ from pakhus.kit.versions import rpm_key, rpm_prerelease
 class Yum(Format):
     name = "yum"
     routes = (
+        Key(),
         REPODATA_SET,
         Action("PUT", SET_PATH, put),
         Action("DELETE", SET_PATH, remove, needs=Permission.DELETE),

@@ -13,17 +13,17 @@ PIECE = 16 * CHUNK
 
 def pieces(content: bytes, limit: int) -> Iterator[bytes]:
     """The document in pieces of about a megabyte. Raises `Invalid` for a corrupt one, or one of more than `limit`."""
-    source = opened_stream(io.BytesIO(content))
     left = limit
     gathered = bytearray()
-    while piece := source.read(CHUNK):
-        left -= len(piece)
-        if left < 0:
-            raise Invalid(f"the document unpacks to more than {limit} bytes")
-        gathered += piece
-        if len(gathered) >= PIECE:
-            yield bytes(gathered)
-            gathered.clear()
+    with opened_stream(io.BytesIO(content)) as source:
+        while piece := source.read(CHUNK):
+            left -= len(piece)
+            if left < 0:
+                raise Invalid(f"the document unpacks to more than {limit} bytes")
+            gathered += piece
+            if len(gathered) >= PIECE:
+                yield bytes(gathered)
+                gathered.clear()
     if gathered:
         yield bytes(gathered)
 

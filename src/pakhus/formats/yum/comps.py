@@ -11,7 +11,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from pakhus.domain.errors import Invalid
 from pakhus.kit.wire import parse_xml
 
-HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE comps PUBLIC "-//Red Hat, Inc.//DTD Comps info//EN" "comps.dtd">\n'
+HEAD = b"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE comps PUBLIC "-//Red Hat, Inc.//DTD Comps info//EN" "comps.dtd">
+"""
 KEYED = ("group", "category", "environment")
 ROOT = "comps"
 

@@ -13,11 +13,12 @@ from pydantic import Field as Option
 
 from pakhus.domain.content import Coordinates
 from pakhus.domain.errors import Invalid, PolicyViolation
-from pakhus.kit.context import Settings
+from pakhus.kit.context import Settings, SigningKeyPair
 from pakhus.kit.paths import flaw
 
 REPODATA = "repodata/"
 SET_PATH = "{base:(?:[^/]+/)*}repodata/{file:path}"
+KEY_PATH = "{base:(?:[^/]+/)*}repodata/repomd.xml.key"
 MAX_DEPTH = 10
 RPM_SUFFIX = ".rpm"
 COMPRESSED = r"(?:\.(?:gz|xz|zst|bz2))?"
@@ -40,6 +41,7 @@ class HostedOptions(Settings):
 
 class HostedSettings(Settings):
     yum: HostedOptions = Option(default_factory=HostedOptions)
+    yum_signing: SigningKeyPair | None = None
 
 
 class GroupOptions(Settings):
@@ -48,6 +50,7 @@ class GroupOptions(Settings):
 
 class GroupSettings(Settings):
     yum: GroupOptions = Option(default_factory=GroupOptions)
+    yum_signing: SigningKeyPair | None = None
 
 
 @dataclass(frozen=True, slots=True)

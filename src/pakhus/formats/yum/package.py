@@ -216,7 +216,8 @@ def _unique(dependencies: Iterator[Dependency]) -> list[Dependency]:
 
 def _with_one_libc(requires: Iterator[Dependency]) -> list[Dependency]:
     """Each symbol version of the C library is required by itself; the highest implies the others."""
-    kept, libc = [], []
+    kept: list[Dependency] = []
+    libc: list[Dependency] = []
     for each in requires:
         (libc if each.name.startswith("libc.so.6") else kept).append(each)
     return [*kept, max(libc, key=lambda each: natural_key(each.name))] if libc else kept

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pakhus.domain.content import Component, Query
 from pakhus.domain.errors import Invalid
 from pakhus.formats.yum import documents, index, upstream
-from pakhus.formats.yum.layout import REPODATA, SET_PATH, bases, depth_of
+from pakhus.formats.yum.layout import KEY_PATH, REPODATA, SET_PATH, bases, depth_of
 from pakhus.formats.yum.listed import Listed, held
-from pakhus.kit.context import Context
-from pakhus.kit.format import DocumentSet
+from pakhus.kit.context import Context, Signer
+from pakhus.kit.format import DocumentSet, PublicKey
 
-ENTRY = "repomd.xml"
+ENTRY, SIGNATURE = "repomd.xml", "repomd.xml.asc"
 _NAMED_BY_DIGEST = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})-[^/]+")
-TYPES = {".xml": "application/xml", ".gz": "application/gzip", ".zst": "application/zstd", ".asc": "application/pgp-signature"}
+TYPES = {
+    ".xml": "application/xml",
+    ".gz": "application/gzip",
+    ".zst": "application/zstd",
+    ".asc": "application/pgp-signature",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Repository:
 
 class Repodata(DocumentSet[Repository]):
     path = SET_PATH
+    signed = True
 
     def admit(self, ctx: Context) -> None:
         """A hosted repository has its `repodata/` at one depth; others wherever their upstream or members have it."""
@@ -84,20 +89,24 @@ class Repodata(DocumentSet[Repository]):
         packages: list[Listed] = []
         identities, paths = set(), set()
         for model in models:
-            for package in model.packages:
-                if package.identity not in identities and package.path not in paths:
-                    packages.append(package)
+            packages.extend(
+                package
+                for package in model.packages
+                if package.identity not in identities and package.path not in paths
+            )
             identities |= {package.identity for package in model.packages}
             paths |= {package.path for package in model.packages}
         return Repository(in_order(packages), [document for model in models for document in model.documents])
 
-    def dump(self, ctx: Context, model: Repository) -> Iterator[tuple[str, Iterable[bytes]]]:
+    def dump(self, ctx: Context, model: Repository, sign: Signer) -> Iterator[tuple[str, Iterable[bytes]]]:
         folder = self.folder(ctx.params)
         codec = index.CODECS[ctx.settings.yum.compression]
         records = [*index.lists(model.packages, codec), *documents.records(model.documents, codec)]
         for record in records:
             yield folder + record.filename, record.chunks
-        yield folder + ENTRY, [index.repomd(records, int(time.time()))]
+        entry = index.repomd(records, int(sign.moment.timestamp()))
+        yield folder + SIGNATURE, [sign.detached(entry)]
+        yield folder + ENTRY, [entry]
 
     def lasting(self, path: str) -> bool:
         return _NAMED_BY_DIGEST.fullmatch(path.rpartition("/")[2]) is not None
@@ -107,6 +116,12 @@ class Repodata(DocumentSet[Repository]):
 
     def content_type(self, path: str) -> str:
         return next((kind for ending, kind in TYPES.items() if path.endswith(ending)), super().content_type(path))
+
+
+class Key(PublicKey):
+    """Where zypper looks for it, and where `gpgkey` may point."""
+
+    path = KEY_PATH
 
 
 def in_order(packages: Iterable[Listed]) -> list[Listed]:

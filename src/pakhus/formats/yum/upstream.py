@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
 from typing import TYPE_CHECKING
@@ -65,9 +65,9 @@ def records(entry: bytes) -> Mapping[str, Record]:
         kind, location, checksum = each.get("type", ""), each.find("{*}location"), each.find("{*}checksum")
         if _local(each) != "data" or kind not in WANTED or location is None or checksum is None:
             continue
-        path = location.get("href", "")
-        algorithm = ALGORITHMS.get(checksum.get("type", ""))
-        if path.startswith(REPODATA) and not flaw(path) and algorithm and not any(":" in name for name in location.keys()):
+        path, algorithm = location.get("href", ""), ALGORITHMS.get(checksum.get("type", ""))
+        elsewhere = any(name.endswith("}base") for name in location.attrib)
+        if algorithm and path.startswith(REPODATA) and not elsewhere and not flaw(path):
             found.setdefault(kind, Record(path, algorithm, (checksum.text or "").strip().lower()))
     return found
 
@@ -154,5 +154,3 @@ def _attribute(tag: bytes, name: str) -> bytes:
 
 def _text(written: bytes) -> str:
     return unescape(written.decode())
-
-
