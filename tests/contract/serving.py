@@ -69,6 +69,7 @@ async def serving(
         environ={
             "PAKHUS_BOOTSTRAP_ADMIN_PASSWORD": ADMIN[1],
             "PAKHUS_BOOTSTRAP_DEFAULT_REPOSITORIES": "false",
+            "PAKHUS_SIGNING_ALGORITHM": "ed25519",
             **(environ or {}),
         },
     ).settings

@@ -45,6 +45,9 @@ class Suite(DocumentSet[Model]):
     def entry(self, params: Mapping[str, str]) -> str:
         return f"{self.folder(params)}INDEX"
 
+    def companions(self, params: Mapping[str, str]) -> Sequence[str]:
+        return [f"{self.folder(params)}INDEX.seal"]
+
     def listed(self, ctx: Context, entry: bytes) -> Sequence[str]:
         return [f"{self.folder(ctx.params)}list"]
 
@@ -64,6 +67,7 @@ class Suite(DocumentSet[Model]):
         folder = self.folder(ctx.params)
         yield f"{folder}list", lines
         yield f"{folder}by-hash/{digest}", lines
+        yield f"{folder}INDEX.seal", [b"seal of ", digest.encode()]
         yield f"{folder}INDEX", [digest.encode()]
 
     def lasting(self, path: str) -> bool:
@@ -160,6 +164,20 @@ async def test_a_superseded_list_can_still_be_read_by_its_digest(shapes: Shapes)
     assert await shapes.names("hosted") == {"a", "b"}
 
     assert (await shapes.near.get("hosted", f"dists/stable/by-hash/{before}")).status_code == 200
+
+
+async def test_the_seal_fits_the_index_that_the_reader_was_given(shapes: Shapes) -> None:
+    await shapes.put("a")
+    for _ in range(2):  # an answer that is repeated counts, too
+        entry = (await shapes.near.get("hosted", "dists/stable/INDEX")).text
+    await shapes.put("b")
+    await shapes.near.application.outbox.deliver()
+
+    assert (await shapes.near.get("hosted", "dists/stable/INDEX.seal")).text == f"seal of {entry}"
+
+    later = (await shapes.near.get("hosted", "dists/stable/INDEX")).text
+    assert later != entry
+    assert (await shapes.near.get("hosted", "dists/stable/INDEX.seal")).text == f"seal of {later}"
 
 
 async def test_a_client_that_follows_the_index_never_meets_a_mismatch(shapes: Shapes) -> None:

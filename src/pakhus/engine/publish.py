@@ -7,9 +7,10 @@ when its entry is asked for, or before, by the outbox. Coordination: a lease for
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -19,11 +20,12 @@ from pakhus.database import assets, leases
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset
-from pakhus.domain.errors import Busy, PakhusError
+from pakhus.domain.errors import Busy, PakhusError, Unavailable
 from pakhus.domain.events import Event
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Grant
 from pakhus.engine.catalog import Catalog
+from pakhus.engine.companions import Companions
 from pakhus.engine.found import Edition, Found, Visit
 from pakhus.engine.hosted import from_asset
 from pakhus.engine.keeping import Safe, make_safe
@@ -84,6 +86,7 @@ class Publisher:
         editions: Editions,
         *,
         now: Callable[[], datetime],
+        seconds: Callable[[], float],
     ) -> None:
         self._database = database
         self._catalog = catalog
@@ -91,29 +94,52 @@ class Publisher:
         self._keyring = keyring
         self._editions = editions
         self._now = now
+        self._companions = Companions(seconds)
         self._owner = secrets.token_hex(8)
         self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._waiting: dict[tuple[int, str], asyncio.Task[None]] = {}
 
-    async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context) -> Found | None:
+    async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit) -> Found | None:
         """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
         shelf = self._shelf(repository, route, ctx.params)
-        late: Exception | None = None
+        late: PakhusError | None = None
         if route.begins(ctx.path, shelf.ctx.params):
             late = await self._brought_up_to_date(shelf)
-        asset = await self._asset(shelf, ctx.path)
-        if asset is None and late is not None:
-            raise Busy(f"{shelf.folder} is being published: try again in a moment") from late
-        return None if asset is None else from_asset(asset, self._stores)
+        companions = route.companions(shelf.ctx.params)
+        asset = await self._given(shelf, companions, ctx.path, visit)
+        if asset is None:
+            asset = await self._asset(shelf, ctx.path)
+        if asset is None:
+            if late is not None:
+                raise late
+            return None
+        found = from_asset(asset, self._stores)
+        # What differs by reader is decided for each, never replayed.
+        return replace(found, fresh_for=0.0) if ctx.path in (shelf.entry, *companions) and companions else found
 
-    async def _brought_up_to_date(self, shelf: Shelf) -> Exception | None:
+    async def _given(self, shelf: Shelf, companions: Sequence[str], path: str, visit: Visit) -> Asset | None:
+        """The entry, remembered with what vouches for it; or what vouches for the entry that this reader was given."""
+        if path in companions:
+            return self._companions.find(shelf.key, visit, path)
+        if path != shelf.entry or not companions:
+            return None
+        paths = (shelf.entry, *companions)
+        known = await self._database.glance(assets.by_paths, shelf.repository.id, shelf.repository.name, paths)
+        entry = known.pop(shelf.entry, None)
+        if entry is not None:
+            self._companions.remember(shelf.key, visit, known)
+        return entry
+
+    async def _brought_up_to_date(self, shelf: Shelf) -> PakhusError | None:
         """Why the set is outdated still, if it is: a long publication goes on, whoever stops waiting for it."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.publish(shelf)
-        except (TimeoutError, Busy) as error:
-            log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder)
-            return error
+        except (TimeoutError, Unavailable) as error:
+            log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder, reason=str(error))
+            if isinstance(error, Unavailable) and not isinstance(error, Busy):
+                return error
+            return Busy(f"{shelf.folder} is being published: try again in a moment")
         return None
 
     async def __call__(self, batch: Sequence[Event]) -> None:
@@ -173,7 +199,7 @@ class Publisher:
         if entry is None or self._is_old(shelf, entry):
             return False
         edition = await self._edition(shelf)
-        return _published(entry) == _version(edition, await self._known_keys(shelf))
+        return _published(entry) == _version(shelf, edition, await self._known_keys(shelf))
 
     def _is_old(self, shelf: Shelf, entry: Asset) -> bool:
         lifetime = shelf.route.lifetime(shelf.ctx)
@@ -207,7 +233,7 @@ class Publisher:
                 dumped = shelf.route.dump(shelf.ctx, model, self._keyring.ring(keys))
                 async for path, chunks in _files(dumped):
                     files.append((path, await self._keep(shelf, chunks)))
-            await self._database.write(_swap, shelf, files, _version(edition, keys))
+            await self._database.write(_swap, shelf, files, _version(shelf, edition, keys))
         finally:
             for _, safe in files:
                 await safe.done()
@@ -258,9 +284,12 @@ def _retrieved(task: asyncio.Task[None]) -> None:
         log.warning("set_not_published", reason=str(error) or type(error).__name__)
 
 
-def _version(edition: Edition[Any] | None, keys: Keys) -> str:
-    """What the edition of a set that tells this, signed by these, is called."""
-    return "" if edition is None else f"{edition.version} {keys.edition}".rstrip()
+def _version(shelf: Shelf, edition: Edition[Any] | None, keys: Keys) -> str:
+    """What the edition of a set that tells this, with these settings and signed by these keys, is called."""
+    if edition is None:
+        return ""
+    options = shelf.ctx.settings.model_dump_json()
+    return f"{edition.version} {hashlib.sha256(options.encode()).hexdigest()[:16]} {keys.edition}".rstrip()
 
 
 def _published(entry: Asset | None) -> str | None:

@@ -60,6 +60,9 @@ class Repodata(DocumentSet[Repository]):
     def entry(self, params: Mapping[str, str]) -> str:
         return self.folder(params) + ENTRY
 
+    def companions(self, params: Mapping[str, str]) -> Sequence[str]:
+        return [self.folder(params) + SIGNATURE]
+
     def build(self, ctx: Context, components: Iterable[Component]) -> Repository | None:
         base = ctx.params.get("base", "")
         packages: list[Listed] = []
