@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ class Spec:
 
     def text(self) -> str:
         files = self.files if self.files is not None else {f"/usr/share/{self.name}/version": self.version}
-        folders = sorted({os.path.dirname(path) for path in files} | set(self.folders))
+        folders = sorted({path.rpartition("/")[0] for path in files} | set(self.folders))
         install = [f"mkdir -p '%{{buildroot}}{folder}'" for folder in folders]
         install += [f"printf %s '{content}' > '%{{buildroot}}{path}'" for path, content in files.items()]
         listed = [f'"{path}"' for path in files] + [f"%dir {each}" for each in self.folders]

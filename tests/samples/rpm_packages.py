@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 INT16, INT32, STRING, BINARY, STRINGS, I18N = 3, 4, 6, 7, 8, 9
-LEAD = b"\xed\xab\xee\xdb\3\0".ljust(96, b"\0")
+LEAD = b"\xed\xab\xee\xdb\3\0".ljust(78, b"\0") + b"\0\5" + bytes(16)
 MAGIC = b"\x8e\xad\xe8\x01\0\0\0\0"
+SIGNATURE, MAIN = 62, 63
+"""The tags of the regions."""
 DEPENDENCIES = {
     "provides": (1047, 1112, 1113),
     "requires": (1049, 1048, 1050),
@@ -31,8 +33,8 @@ class Relation:
     version: str = ""
 
 
-def header(values: Mapping[int, tuple[int, Any]]) -> bytes:
-    """A header of these tags: (type, value)."""
+def header(values: Mapping[int, tuple[int, Any]], region: int) -> bytes:
+    """A header of these tags: (type, value), all in one region, as packages have them since version 4."""
     index, store = b"", b""
     for tag, (kind, value) in sorted(values.items()):
         if kind in (INT16, INT32):
@@ -46,7 +48,10 @@ def header(values: Mapping[int, tuple[int, Any]]) -> bytes:
             encoded, count = b"".join(text.encode() + b"\0" for text in texts), len(texts)
         index += struct.pack(">IIII", tag, kind, len(store), count)
         store += encoded
-    return MAGIC + struct.pack(">II", len(values), len(store)) + index + store
+    size = (len(values) + 1) * 16
+    index = struct.pack(">IIII", region, BINARY, len(store), 16) + index
+    store += struct.pack(">IIiI", region, BINARY, -size, 16)
+    return MAGIC + struct.pack(">II", len(values) + 1, len(store)) + index + store
 
 
 def rpm(
@@ -100,7 +105,7 @@ def rpm(
         values[1080] = (INT32, [time for time, _, _ in changelogs])
         values[1081] = (STRINGS, [author for _, author, _ in changelogs])
         values[1082] = (STRINGS, [text for _, _, text in changelogs])
-    return assembled(header({**values, **(more or {})}), payload)
+    return assembled(header({**values, **(more or {})}, MAIN), payload)
 
 
 def assembled(main: bytes, payload: bytes, **signature: tuple[int, Any]) -> bytes:
@@ -114,5 +119,5 @@ def assembled(main: bytes, payload: bytes, **signature: tuple[int, Any]) -> byte
         1004: (BINARY, md5.digest()),
         1007: (INT32, [len(payload) * 2]),
     }
-    signed = header({**stated, **{int(tag[1:]): value for tag, value in signature.items()}})
+    signed = header({**stated, **{int(tag[1:]): value for tag, value in signature.items()}}, SIGNATURE)
     return b"".join((LEAD, signed, b"\0" * (-len(signed) % 8), main, payload))
