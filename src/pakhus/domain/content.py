@@ -163,9 +163,11 @@ class Origin:
 
     A location with a query of its own is asked for as it is; others get the document's parameters of the request.
     `digests` (algorithm → lower-case hex) are promises that are checked before the copy is kept.
+    `alternatives` are locations of the same bytes, asked in turn where the first has none or cannot be asked.
     """
 
     location: str
     digests: Mapping[str, str] = field(default_factory=dict)
     size: int | None = None
     published: datetime | None = None
+    alternatives: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,7 @@ from pakhus.database import assets, components, leases
 from pakhus.database.components import Version
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.content import NO_FACTS, Asset, Coordinates, Digests, Facts, Kept, Origin
-from pakhus.domain.errors import DigestMismatch, NotFound, PakhusError, UpstreamDown, UpstreamRefused
+from pakhus.domain.errors import Blocked, DigestMismatch, NotFound, PakhusError, UpstreamDown, UpstreamRefused
 from pakhus.engine.fill import Confirmed, Fill, Missing
 from pakhus.engine.found import Found, Growing, moment
 from pakhus.engine.keeping import BlobVanished, Safe, make_safe
@@ -112,20 +113,42 @@ class Fetcher:
             fill.answer(Missing())
             fill.finish(None)
             return
-        asks_itself = "?" in origin.location
-        location = origin.location if asks_itself else with_query(want.route, want.ctx, origin.location)
-        headers = request_headers(want)
-        async with self._upstreams.request(want.remote, location, headers=headers) as response:
-            if response.status == 304 and want.kept is not None:
-                await self._confirm(fill, want, response)
-            elif response.status == 200:
-                await self._receive(fill, want, origin, response)
-            elif response.status in REFUSALS or response.status >= 500:
-                raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
-            else:
-                self._negatives.remember(want.repository, want.key)
-                fill.answer(Missing())
-                fill.finish(None)
+        *others, last = (origin.location, *origin.alternatives)
+        for location in others:
+            if await self._asked(fill, want, origin, location):
+                return
+        async with self._request(want, last) as response:
+            await self._answered(fill, want, origin, response)
+
+    async def _asked(self, fill: Fill, want: Want, origin: Origin, location: str) -> bool:
+        """Ask one of several places; false when it has nothing or cannot be asked, and another is to be."""
+        async with AsyncExitStack() as stack:
+            try:
+                response = await stack.enter_async_context(self._request(want, location))
+            except (UpstreamDown, Blocked) as error:
+                log.info("mirror_skipped", repository=want.repository.name, path=want.key, reason=error.message)
+                return False
+            if response.status not in (200, 304):
+                return False
+            await self._answered(fill, want, origin, response)
+            return True
+
+    def _request(self, want: Want, location: str) -> AbstractAsyncContextManager[Response]:
+        asks_itself = "?" in location
+        location = location if asks_itself else with_query(want.route, want.ctx, location)
+        return self._upstreams.request(want.remote, location, headers=request_headers(want))
+
+    async def _answered(self, fill: Fill, want: Want, origin: Origin, response: Response) -> None:
+        if response.status == 304 and want.kept is not None:
+            await self._confirm(fill, want, response)
+        elif response.status == 200:
+            await self._receive(fill, want, origin, response)
+        elif response.status in REFUSALS or response.status >= 500:
+            raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
+        else:
+            self._negatives.remember(want.repository, want.key)
+            fill.answer(Missing())
+            fill.finish(None)
 
     async def _confirm(self, fill: Fill, want: Want, response: Response) -> None:
         asset = want.kept

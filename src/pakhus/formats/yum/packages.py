@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import BinaryIO
 
-from pakhus.domain.content import Coordinates, Facts
+from pakhus.domain.content import Coordinates, Facts, Origin
 from pakhus.domain.errors import AssetNotFound, BadPackage
 from pakhus.formats.yum import documents
 from pakhus.formats.yum.layout import RPM_SUFFIX, HostedOptions, Place, admitted, identified, namespace
 from pakhus.formats.yum.listed import RPM, kept_of
+from pakhus.formats.yum.mirrors import located
 from pakhus.formats.yum.package import Package, read_package
-from pakhus.kit.context import Call, Context, Deposit, Draft, Form, Hosted, Removal, Reply
+from pakhus.kit.context import Call, Context, Deposit, Draft, Form, Hosted, Removal, Reply, Upstream
 from pakhus.kit.format import Drop, Field, UploadForm
 
 RPM_TYPE = "application/x-rpm"
@@ -31,6 +32,9 @@ class AnyFile(Drop):
 
     def content_type(self, ctx: Context) -> str:
         return RPM_TYPE if ctx.path.endswith(RPM_SUFFIX) else super().content_type(ctx)
+
+    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
+        return await located(ctx.path, upstream, by_digest=True)
 
 
 def facts(package: Package) -> Facts:

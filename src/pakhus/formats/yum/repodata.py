@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pakhus.domain.content import Component, Query
+from pakhus.domain.content import Component, Origin, Query
 from pakhus.domain.errors import Invalid
 from pakhus.formats.yum import documents, index, upstream
 from pakhus.formats.yum.layout import KEY_PATH, REPODATA, SET_PATH, bases, depth_of
 from pakhus.formats.yum.listed import Listed, held
-from pakhus.kit.context import Context, Signer
+from pakhus.formats.yum.mirrors import located
+from pakhus.kit.context import Context, Signer, Upstream
 from pakhus.kit.format import DocumentSet, PublicKey
 
 ENTRY, SIGNATURE = "repomd.xml", "repomd.xml.asc"
@@ -120,11 +121,17 @@ class Repodata(DocumentSet[Repository]):
     def content_type(self, path: str) -> str:
         return next((kind for ending, kind in TYPES.items() if path.endswith(ending)), super().content_type(path))
 
+    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
+        return await located(ctx.path, upstream, by_digest=self.immutable(ctx))
+
 
 class Key(PublicKey):
     """Where zypper looks for it, and where `gpgkey` may point."""
 
     path = KEY_PATH
+
+    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
+        return await located(ctx.path, upstream, by_digest=False)
 
 
 def in_order(packages: Iterable[Listed]) -> list[Listed]:
