@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -37,6 +37,8 @@ from pakhus.kit.paths import expand
 from pakhus.remote.client import Upstreams
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class ProxySource:
@@ -150,11 +152,11 @@ class ProxySource:
 
         async def model() -> Any:
             files = {entry.path: await self._read(entry, Document.limit)}
-            for path in route.listed(ctx, files[entry.path]):
+            for path in _understood(route, ctx, lambda: route.listed(ctx, files[entry.path])):
                 asset = await self._set_asset(repository, route, ctx.at(path, ctx.params), visit)
                 if asset is not None:
                     files[path] = await self._read(asset, Document.limit)
-            return await asyncio.to_thread(_parsed_set, route, ctx, files)
+            return await asyncio.to_thread(_understood, route, ctx, lambda: route.parse(ctx, files))
 
         version = f"{repository.id}.{entry.blob.digests.sha256}"
         return Edition(version, model, entry.updated)
@@ -282,9 +284,9 @@ def _immediately(value: Any) -> Callable[[], Any]:
     return model
 
 
-def _parsed_set(route: DocumentSet[Any], ctx: Context, files: Mapping[str, bytes]) -> Any:
+def _understood(route: DocumentSet[Any], ctx: Context, read: Callable[[], T]) -> T:
     """A set that cannot be read is an upstream that cannot be used."""
     try:
-        return route.parse(ctx, files)
+        return read()
     except (PakhusError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
         raise UpstreamRefused(f"upstream's {route.folder(ctx.params)} is malformed: {error}") from error

@@ -52,8 +52,7 @@ def _joined(advisories: Sequence[bytes]) -> bytes:
         for collection in other.iterfind("pkglist/collection"):
             if target is not None and _packages(collection) not in known:
                 target.append(collection)
-    written: bytes = tostring(first, encoding="UTF-8")
-    return written.partition(b"?>\n")[2]
+    return str(tostring(first, encoding="unicode")).encode()
 
 
 def _packages(collection: object) -> str:

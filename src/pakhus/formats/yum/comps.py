@@ -47,8 +47,7 @@ def merged(bodies: Sequence[bytes]) -> bytes:
             else:
                 single[each.tag] = each
                 result.append(each)
-    written: bytes = tostring(result, encoding="UTF-8")
-    return HEAD + written.partition(b"?>\n")[2] + b"\n"
+    return HEAD + str(tostring(result, encoding="unicode")).encode() + b"\n"
 
 
 def _join(known: Element, other: Element) -> None:
