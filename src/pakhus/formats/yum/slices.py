@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 from xml.parsers import expat
@@ -53,23 +53,22 @@ def elements(content: Callable[[], Iterable[bytes]], tag: str, prefixes: Prefixe
 def _cut(chunks: Iterable[bytes], tag: bytes, prefixes: Prefixes) -> Iterator[bytes]:
     parser = _watched(prefixes)
     start_tag = re.compile(b"<" + tag + _ATTRIBUTES)
-    buffer = b""
-    seen = False
+    buffer, passed = b"", 0
     try:
-        for chunk in chunks:
-            if not seen and chunk.startswith(_BYTE_ORDER_MARKS):
+        for chunk in chain(chunks, [b""]):
+            if not passed and not buffer and chunk.startswith(_BYTE_ORDER_MARKS):
                 raise _Unusual
-            seen = True
-            parser.Parse(chunk, False)
+            parser.Parse(chunk, not chunk)
             buffer += chunk
+            # What the parser has not looked at yet may be within a comment.
+            certain = parser.CurrentByteIndex - passed if chunk else len(buffer)
             position = 0
-            while (found := _next(buffer, position, tag, start_tag)) is not None:
+            while (found := _next(buffer, position, tag, start_tag)) is not None and found[1] <= certain:
                 yield buffer[found[0] : found[1]]
                 position = found[1]
-            buffer = buffer[position:]
+            buffer, passed = buffer[position:], passed + position
             if len(buffer) > MAX_ELEMENT:
                 raise Invalid(f"an element of the list has more than {MAX_ELEMENT} bytes")
-        parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise Invalid(f"malformed XML: {error}") from error
 
