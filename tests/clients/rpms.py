@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, fromstring
 
 from tests.clients.programs import Program, Result
 from tests.clients.server import ADMIN
+from tests.samples.rpm_metadata import unpacked
 
-FULL = """
+LINES = """
 Requires: bash >= 4.0
 Requires: (foo if bar)
 Requires(pre): shadow-utils
 Requires(post): systemd >= 1:239-3
 Requires: {name}-data = 2:1.2.3-4
+Requires: /usr/bin/{name}
 Provides: {name}-data = 2:1.2.3-4
 Provides: virtual({name})
 Conflicts: old-{name} < 1.0
@@ -25,6 +29,7 @@ Supplements: (a and b)
 Enhances: c > 3
 Vendor: Example "Vendor" & Söhne
 Packager: Ünïcode Packager <p@example.org>
+Group: Some/Group
 """
 """Every kind of dependency, for packages that are looked at and not installed."""
 
@@ -96,7 +101,7 @@ class Machine:
     dnf: Program
     root: Path
 
-    def run(self, *args: str, cwd: Path | None = None) -> Result:
+    def run(self, *args: str) -> Result:
         own = (
             f"--installroot={self.root}",
             "--releasever=1",
@@ -107,7 +112,8 @@ class Machine:
             f"--config={self.root}/etc/dnf/dnf.conf",
             "--assumeyes",
         )
-        return self.dnf.run(*own, *args, cwd=cwd)
+        # Debian's rpm keeps its database in the home.
+        return self.dnf.run(*own, *args, home=self.root / "root")
 
     def has(self, path: str) -> bool:
         return (self.root / path.lstrip("/")).exists()
@@ -118,7 +124,7 @@ class Machine:
 
 def machine(dnf: Program, folder: Path, url: str, *, user: tuple[str, str] = ADMIN, base: str = "") -> Machine:
     """A new root. Metadata must be signed by the key that the repository serves."""
-    for each in ("etc/yum.repos.d", "etc/dnf", "var/log"):
+    for each in ("etc/yum.repos.d", "etc/dnf", "var/log", "root"):
         (folder / each).mkdir(parents=True)
     (folder / "etc/dnf/dnf.conf").write_text("[main]\n")
     (folder / "etc/yum.repos.d/mine.repo").write_text(
@@ -126,3 +132,57 @@ def machine(dnf: Program, folder: Path, url: str, *, user: tuple[str, str] = ADM
         f"gpgcheck=0\nrepo_gpgcheck=1\ngpgkey={url}{base}repodata/repomd.xml.key\n"
     )
     return Machine(dnf, folder)
+
+
+# Metadata beside createrepo_c's
+
+
+def specs_of_all_features(count: int) -> list[Spec]:
+    """Specs that differ in what they have: epochs, dependencies, files of each kind, changelogs."""
+    found = []
+    for number in range(count):
+        name = f"feature{number}"
+        files = {f"/usr/share/{name}/with space & {each}.txt": "x" for each in range(number % 7)}
+        files |= {f"/usr/bin/{name}": "x", f"/etc/{name}.conf": "x"} if number % 2 else {}
+        dates = ["Mon Jan 06 2020", "Mon Jan 06 2020", "Sun Jan 05 2020"] + ["Wed Jan 01 2020"] * (number % 11)
+        changes = [(date, f"Söhne <a{at}@b.c> - {at}", f"change & <{at}>") for at, date in enumerate(dates)]
+        spec = Spec(
+            name,
+            version=f"1.{number}" + ("~rc1" if number % 5 == 0 else ""),
+            release=f"{number}.el9",
+            epoch=number if number % 3 == 0 else None,
+            lines=LINES.format(name=name) if number % 4 else "",
+            files=files,
+            ghosts=[f"/var/lib/{name}/state"] if number % 3 else [],
+            folders=[f"/var/lib/{name}"] if number % 3 else [],
+            changelog=changes if number % 6 else [],
+        )
+        found.append(spec)
+    return found
+
+
+def metadata(get: Callable[[str], bytes]) -> dict[str, Element]:
+    """The lists that `repomd.xml` names, by their types."""
+    found = {}
+    for record in fromstring(get("repodata/repomd.xml")).iterfind("{*}data"):
+        location = record.find("{*}location")
+        assert location is not None
+        found[record.get("type", "")] = fromstring(unpacked(location.get("href", ""), get(location.get("href", ""))))
+    return found
+
+
+def facts(lists: Mapping[str, Element], kind: str) -> dict[str, Any]:
+    """What a list says of each package, by its digest."""
+    return {each.get("pkgid") or each.findtext("{*}checksum") or "": _plain(each) for each in lists[kind]}
+
+
+def _plain(element: Element) -> Any:
+    """An element as values: attributes without the time of the file, text, and children, dependencies as a set."""
+    name = element.tag.rpartition("}")[2]
+    attributes = {key: value for key, value in element.attrib.items() if (name, key) != ("time", "file")}
+    children = [_plain(child) for child in element]
+    entries = [repr(each) for each in children]
+    return (name, attributes, element.text if not children else "", set(entries) if name in RELATIONS else entries)
+
+
+RELATIONS = ("provides", "requires", "conflicts", "obsoletes", "suggests", "enhances", "recommends", "supplements")
