@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import io
@@ -132,7 +133,8 @@ def test_any_text_can_stand_in_the_lists(text: str) -> None:
 
 def test_a_kept_package_is_listed_as_it_was_read() -> None:
     package = read_package(io.BytesIO(rpm("ab", relations={"requires": [Relation('x<"y">&')]})))
-    held = Held(Identity("ab", "0", "1.0", "1", "noarch"), 'p<"/a.rpm', "f" * 64, 10, 20, kept_of(package))
+    xml = base64.b64decode(kept_of(package)["xml"])
+    held = Held(Identity("ab", "0", "1.0", "1", "noarch"), 'p<"/a.rpm', "f" * 64, 10, 20, 30, 40, 50, xml)
 
     fragments = held.fragments()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,19 +67,21 @@ class Held:
     sha256: str
     size: int
     time: int
-    kept: Mapping[str, Any]
+    built: int
+    installed: int
+    archive: int
+    xml: bytes
 
     def fragments(self) -> Fragments:
-        kept = self.kept
-        about, details, files, changelogs = unpacked(kept["xml"]).split(SEPARATOR)
+        about, details, files, changelogs = zstd.decompress(self.xml).decode().split(SEPARATOR)
         who, name = self.identity, escaped(self.identity.name)
         version = f'<version epoch="{who.epoch}" ver="{escaped(who.version)}" rel="{escaped(who.release)}"/>'
         start = f'<package pkgid="{self.sha256}" name="{name}" arch="{who.arch}">\n  {version}\n'
         primary = (
             f'<package type="rpm">\n  <name>{name}</name>\n  <arch>{who.arch}</arch>\n  {version}\n'
             f'  <checksum type="sha256" pkgid="YES">{self.sha256}</checksum>\n  {about}\n'
-            f'  <time file="{self.time}" build="{kept["built"]}"/>\n'
-            f'  <size package="{self.size}" installed="{kept["installed"]}" archive="{kept["archive"]}"/>\n'
+            f'  <time file="{self.time}" build="{self.built}"/>\n'
+            f'  <size package="{self.size}" installed="{self.installed}" archive="{self.archive}"/>\n'
             f'  <location href="{escaped(self.path)}"/>\n  {details}\n</package>\n'
         )
         return Fragments(
@@ -120,9 +121,17 @@ def held(asset: Asset, base: str) -> Held | None:
     kept = asset.attributes.get(RPM)
     if kept is None or not asset.path.startswith(base):
         return None
-    identity = Identity(kept["name"], kept["epoch"], kept["version"], kept["release"], kept["arch"])
-    digest, size = asset.blob.digests.sha256, asset.blob.size
-    return Held(identity, asset.path[len(base) :], digest, size, int(asset.updated.timestamp()), kept)
+    return Held(
+        Identity(kept["name"], kept["epoch"], kept["version"], kept["release"], kept["arch"]),
+        asset.path[len(base) :],
+        asset.blob.digests.sha256,
+        asset.blob.size,
+        int(asset.updated.timestamp()),
+        kept["built"],
+        kept["installed"],
+        kept["archive"],
+        base64.b64decode(kept["xml"]),
+    )
 
 
 def packed(text: str) -> str:
