@@ -12,6 +12,7 @@ import pytest
 from tests.contract.serving import ADMIN, Serving, serving
 from tests.samples import Request
 
+from pakhus.app import Clock
 from pakhus.database import assets
 from pakhus.domain.content import Component, Coordinates, Query
 from pakhus.domain.repository import RepositoryType
@@ -246,3 +247,40 @@ async def test_repositories_of_other_types_keep_their_own_sets(shapes: Shapes) -
     assert await shapes.names("hosted") == {"a"}
     assert await shapes.names("proxy") == {"b"}
     assert shapes.near.application.services.catalog.get("group").type is RepositoryType.GROUP
+
+
+class Slow(Suite):
+    """A set whose publication takes ten seconds by the server's clock."""
+
+    seconds = 0.0
+
+    def dump(self, ctx: Context, model: Model, sign: Signer) -> Iterator[tuple[str, Iterable[bytes]]]:
+        self.seconds += 10
+        return super().dump(ctx, model, sign)
+
+
+async def test_what_takes_long_is_not_published_all_the_time_unasked(tmp_path: Path) -> None:
+    slow = Slow()
+
+    class Sums(Format):
+        name = "sums"
+        routes = (slow, Pool())
+
+    clock = Clock(seconds=lambda: slow.seconds)
+    async with serving(tmp_path / "data", formats=[Sums()], clock=clock) as near:
+        await near.create("sums", "hosted", "hosted")
+        await near.ask("hosted", Request("PUT", "pool/stable/a", b"a"))
+        await near.application.outbox.deliver()
+        assert slow.seconds == 10
+
+        await near.ask("hosted", Request("PUT", "pool/stable/b", b"b"))
+        await near.application.outbox.deliver()
+        assert slow.seconds == 10
+
+        await near.get("hosted", "dists/stable/INDEX")
+        assert slow.seconds == 20
+
+        slow.seconds += 31
+        await near.ask("hosted", Request("PUT", "pool/stable/c", b"c"))
+        await near.application.outbox.deliver()
+        assert slow.seconds == 61

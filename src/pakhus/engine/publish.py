@@ -41,6 +41,8 @@ SYSTEM = Visit(Actor("*system", (Grant.parse("*", privilege="system"),)))
 
 LEASE_SECONDS = 120.0
 PATIENCE_SECONDS = 20.0
+SHORT_SECONDS, REST = 1.0, 3.0
+"""After a publication that took longer than short, so many times as long passes before the next one unasked."""
 PIECE_BYTES = 1 << 20
 MOST_FILES = 100_000
 EDITION = "edition"
@@ -94,10 +96,13 @@ class Publisher:
         self._keyring = keyring
         self._editions = editions
         self._now = now
+        self._seconds = seconds
         self._companions = Companions(seconds)
         self._owner = secrets.token_hex(8)
         self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._waiting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._resting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._took: dict[tuple[int, str], tuple[float, float]] = {}
 
     async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit) -> Found | None:
         """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
@@ -156,10 +161,33 @@ class Publisher:
             route = None if repository is None else self._route(repository, path)
             if repository is None or route is None:
                 continue
+            shelf = self._shelf(repository, route, dict(params))
+            if (rest := self._rest(shelf)) > 0:
+                self._publish_later(shelf, rest)
+                continue
             try:
-                await self.publish(self._shelf(repository, route, dict(params)))
+                await self.publish(shelf)
             except PakhusError as error:
                 log.warning("set_not_published", repository=name, params=dict(params), reason=error.message)
+
+    def _rest(self, shelf: Shelf) -> float:
+        """Seconds until the set is published again unasked: a stream of uploads must not build a large one all the
+        time. Who asks for it meanwhile is not kept waiting."""
+        ended, took = self._took.get(shelf.key, (0.0, 0.0))
+        return ended + took * REST - self._seconds() if took > SHORT_SECONDS else 0.0
+
+    def _publish_later(self, shelf: Shelf, seconds: float) -> None:
+        if shelf.key not in self._resting:
+            task = asyncio.create_task(self._rested(shelf, seconds))
+            task.add_done_callback(_retrieved)
+            self._resting[shelf.key] = task
+
+    async def _rested(self, shelf: Shelf, seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            del self._resting[shelf.key]
+        await self.publish(shelf)
 
     async def publish(self, shelf: Shelf) -> None:
         """Bring a set up to date; nothing to do when its edition stands.
@@ -178,7 +206,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Stop what is being published: what stands is whole."""
-        tasks = {*self._waiting.values(), *self._publishing.values()}
+        tasks = {*self._resting.values(), *self._waiting.values(), *self._publishing.values()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -215,11 +243,13 @@ class Publisher:
         name = f"publish:{shelf.repository.id}:{shelf.folder}"
         if not await self._database.write(leases.take, name, self._owner, LEASE_SECONDS) and entry is not None:
             return  # another process builds it; what stands is whole
+        begun = self._seconds()
         try:
             model = None if edition is None else await edition.model()
             if model is None and entry is None:
                 return
             await self._build(shelf, edition, model)
+            self._took[shelf.key] = (self._seconds(), self._seconds() - begun)
         finally:
             await self._database.write(leases.release, name, self._owner)
 
