@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.contract.serving import Serving, serving
@@ -307,6 +308,30 @@ async def test_an_upstream_without_usable_metadata_is_an_error_and_no_empty_list
 
 
 # Proxies
+
+
+@pytest.mark.parametrize("folder", ["", "el/9/"])
+async def test_a_package_that_is_not_what_the_list_promises_is_not_kept(
+    server: Serving, far: Upstream, folder: str
+) -> None:
+    far.files = {folder + path: body for path, body in published({"a.rpm": rpm("alpha")}).items()}
+    far.files |= {f"{folder}a.rpm": rpm("alpha", payload=b"another"), f"{folder}new.rpm": rpm("new")}
+    await grouped(server, far.url)
+
+    answer = await server.get("proxy", f"{folder}new.rpm")
+    assert answer.content == far.files[f"{folder}new.rpm"]
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await server.get("proxy", f"{folder}a.rpm")
+
+    far.files[f"{folder}a.rpm"] = rpm("alpha")
+    assert (await server.get("proxy", f"{folder}a.rpm")).content == rpm("alpha")
+
+
+async def test_a_package_is_proxied_from_an_upstream_without_lists(server: Serving, far: Upstream) -> None:
+    far.files = {"x/a.rpm": rpm("alpha"), "repodata/repomd.xml": b"not to be read"}
+    await grouped(server, far.url)
+
+    assert (await server.get("proxy", "x/a.rpm")).content == rpm("alpha")
 
 
 async def test_a_mirrorlist_is_followed_to_a_mirror_that_answers(server: Serving, far: Upstream) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import BinaryIO
 
 from pakhus.domain.content import Coordinates, Facts, Origin
@@ -12,6 +13,7 @@ from pakhus.formats.yum.layout import RPM_SUFFIX, HostedOptions, Place, admitted
 from pakhus.formats.yum.listed import RPM, kept_of
 from pakhus.formats.yum.mirrors import located
 from pakhus.formats.yum.package import Package, read_package
+from pakhus.formats.yum.promises import promised
 from pakhus.kit.context import Call, Context, Deposit, Draft, Form, Hosted, Removal, Reply, Upstream
 from pakhus.kit.format import Drop, Field, UploadForm
 
@@ -34,7 +36,10 @@ class AnyFile(Drop):
         return RPM_TYPE if ctx.path.endswith(RPM_SUFFIX) else super().content_type(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
-        return await located(ctx.path, upstream, by_digest=True)
+        origin = await located(ctx.path, upstream, by_digest=True)
+        if not ctx.path.endswith(RPM_SUFFIX):
+            return origin
+        return replace(origin, digests=await promised(ctx.path, upstream))
 
 
 def facts(package: Package) -> Facts:

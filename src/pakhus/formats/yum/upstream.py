@@ -42,7 +42,7 @@ _CHECKSUM = re.compile(rb"<checksum\s[^>]*>\s*([0-9a-fA-F]+)\s*</checksum\s*>")
 _PACKAGE = re.compile(rb"<package\s[^>]*>")
 _ATTRIBUTES = {
     name: re.compile(rb"\s" + name.encode() + rb"\s*" + _QUOTED)
-    for name in ("epoch", "ver", "rel", "href", "xml:base", "pkgid")
+    for name in ("epoch", "ver", "rel", "href", "xml:base", "pkgid", "type")
 }
 
 
@@ -138,6 +138,16 @@ def _packages(primary: bytes, further: Mapping[str, Mapping[bytes, bytes]]) -> I
         kept = [zstd.decompress(found) if (found := further[kind].get(digest)) else start for kind in further]
         path = _text(_attribute(location, "xml:base")) + _text(_attribute(location, "href"))
         yield TakenOver(identity, path, zstd.compress(b"\n\0".join([each, *kept]) + b"\n", LEVEL))
+
+
+def digests(primary: bytes) -> Iterator[tuple[str, str, str]]:
+    """Path, algorithm and digest of each package of the list. Raises `Invalid`."""
+    for each in _elements(primary, "primary"):
+        checksum = _CHECKSUM.search(each)
+        location = _found(_LOCATION, each)
+        algorithm = ALGORITHMS.get(_text(_attribute(checksum[0], "type"))) if checksum else None
+        if checksum is not None and algorithm and not _attribute(location, "xml:base"):
+            yield _text(_attribute(location, "href")), algorithm, checksum[1].decode().lower()
 
 
 def _found(pattern: re.Pattern[bytes], element: bytes, group: int = 0) -> bytes:
