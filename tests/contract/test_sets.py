@@ -181,6 +181,20 @@ async def test_the_seal_fits_the_index_that_the_reader_was_given(shapes: Shapes)
     assert (await shapes.near.get("hosted", "dists/stable/INDEX.seal")).text == f"seal of {later}"
 
 
+async def test_a_proxy_keeps_the_seal_with_the_index_that_it_fits(shapes: Shapes) -> None:
+    await shapes.put("a", server="far")
+    entry = (await shapes.near.get("proxy", "dists/stable/INDEX")).text
+    await shapes.put("b", server="far")
+    await shapes.far.get("upstream", "dists/stable/INDEX")
+
+    assert (await shapes.near.get("proxy", "dists/stable/INDEX.seal")).text == f"seal of {entry}"
+
+    await shapes.forget()
+    later = (await shapes.near.get("proxy", "dists/stable/INDEX")).text
+    assert later != entry
+    assert (await shapes.near.get("proxy", "dists/stable/INDEX.seal")).text == f"seal of {later}"
+
+
 async def test_a_client_that_follows_the_index_never_meets_a_mismatch(shapes: Shapes) -> None:
     async def upload() -> None:
         for number in range(20):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from pakhus.domain.errors import (
 )
 from pakhus.domain.policies import fresh_for
 from pakhus.domain.repository import Repository
+from pakhus.engine.companions import Companions
 from pakhus.engine.fetching import Fetcher, parsed
 from pakhus.engine.fill import Confirmed, Fills, Missing
 from pakhus.engine.found import Edition, Found, Visit
@@ -61,6 +63,7 @@ class ProxySource:
         self._now = now
         self._seconds = seconds
         self._negatives = Negatives(seconds)
+        self._companions = Companions(seconds)
         self._fetcher = Fetcher(
             database,
             stores,
@@ -85,10 +88,31 @@ class ProxySource:
     ) -> Found | None:
         """A file of upstream's set, as upstream has it."""
         want = await self._want(repository, Relayed(route), ctx, visit)
+        companions = route.companions(ctx.params)
+        if companions and ctx.path in (route.entry(ctx.params), *companions):
+            return await self._together(want, route, companions)
         max_age = -1 if route.immutable(ctx) else want.remote.metadata_max_age
         if want.kept is not None and await self._is_current(want, want.kept, route):
             return self._found(want, want.kept, max_age)
         return await self._brought(want, max_age)
+
+    async def _together(self, want: Want, route: DocumentSet[Any], companions: Sequence[str]) -> Found | None:
+        """The entry, or what vouches for it: kept together, and given to each reader as they fit (`companions`)."""
+        repository, ctx, visit = want.repository, want.ctx, want.visit
+        shelf = (repository.id, route.folder(ctx.params))
+        asset = self._companions.find(shelf, visit, ctx.path) if ctx.path in companions else None
+        if asset is None:
+            asset = await self._set_asset(repository, route, ctx, visit)
+        if asset is None:
+            return self._stale(want)
+        if ctx.path not in companions:
+            if want.kept is None or want.kept.blob.id != asset.blob.id:
+                for path in companions:
+                    with suppress(Unavailable):
+                        await self._set_asset(repository, route, ctx.at(path, ctx.params), visit)
+            kept = await self._database.glance(assets.by_paths, repository.id, repository.name, companions)
+            self._companions.remember(shelf, visit, kept)
+        return replace(from_asset(asset, self._stores), fresh_for=0.0)
 
     async def _is_current(self, want: Want, asset: Asset, route: DocumentSet[Any]) -> bool:
         """Is the kept file fresh, and not older than the entry that vouches for it?"""
