@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import lzma
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from pakhus.engine import openpgp
 from tests.contract.serving import Serving, serving
 from tests.integration.upstream import Upstream, upstream
 from tests.samples import Request
@@ -197,6 +200,53 @@ async def test_packages_are_found_by_their_architecture(server: Serving) -> None
     found = await server.http.get(f"{server.url}/service/rest/v1/search?yum.architecture=aarch64")
 
     assert [each["name"] for each in found.json()["items"]] == ["alpha-aarch64"]
+
+
+async def rest(server: Serving, method: str, path: str, json: Any = None) -> httpx2.Response:
+    return await server.http.request(method, f"{server.url}/service/rest/v1/repositories/yum/{path}", json=json)
+
+
+async def test_the_rest_api_takes_and_shows_nexus_settings(server: Serving) -> None:
+    storage = {"blobStoreName": "default", "strictContentTypeValidation": True, "writePolicy": "ALLOW_ONCE"}
+    body = {"name": "made", "online": True, "storage": storage, "yum": {"repodataDepth": 10, "deployPolicy": "STRICT"}}
+
+    made = await rest(server, "POST", "hosted", body)
+    assert (made.status_code, made.content) == (201, b"")
+    shown = (await rest(server, "GET", "hosted/made")).json()["yum"]
+    assert (shown["repodataDepth"], shown["deployPolicy"]) == (10, "STRICT")
+
+    for wrong in ({"repodataDepth": -1}, {"deployPolicy": "LAX"}, {"compression": "LZMA"}):
+        assert (await rest(server, "PUT", "hosted/made", {**body, "yum": wrong})).status_code == 400
+
+
+def verified(folder: Path, key: bytes, signature: bytes, content: bytes) -> str:
+    """What gpgv says of a detached signature, for which the key must be the only one."""
+    armored = key.decode().partition("\n\n")[2].partition("\n=")[0].partition("-----END")[0]
+    for name, body in (("key", base64.b64decode(armored)), ("signature", signature), ("content", content)):
+        (folder / name).write_bytes(body)
+    command = ["gpgv", "--keyring", *(str(folder / name) for name in ("key", "signature", "content"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+async def test_metadata_are_signed_by_the_key_that_an_administrator_brings(server: Serving, tmp_path: Path) -> None:
+    pair = {"keypair": str(openpgp.generated("Packagers <p@example.org>", "ed25519")), "passphrase": ""}
+    storage = {"blobStoreName": "default", "strictContentTypeValidation": True, "writePolicy": "ALLOW"}
+    common = {"online": True, "storage": storage, "yumSigning": pair}
+    hosted = {"name": "signed", "yum": {"repodataDepth": 0, "deployPolicy": "STRICT"}, **common}
+    assert (await rest(server, "POST", "hosted", hosted)).status_code == 201
+    group = {"name": "signed-group", "group": {"memberNames": ["signed"]}, **common}
+    assert (await rest(server, "POST", "group", group)).status_code == 201
+    assert "BEGIN" not in (await rest(server, "GET", "hosted/signed")).text
+
+    keys = {(await server.get(name, "repodata/repomd.xml.key")).text for name in ("signed", "signed-group")}
+    assert len(keys) == 1
+    assert "PUBLIC KEY" in keys.pop()
+    for name in ("signed", "signed-group"):
+        names = ("repomd.xml.key", "repomd.xml", "repomd.xml.asc")
+        files = [(await server.get(name, f"repodata/{each}")).content for each in names]
+        assert "Packagers <p@example.org>" in verified(tmp_path, files[0], files[2], files[1])
 
 
 # Groups
