@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 
 from pakhus.domain.errors import Invalid
-from pakhus.kit.archives import CHUNK, opened_stream
+from pakhus.kit.compressed import CHUNK, opened_stream
 
 PIECE = 16 * CHUNK
 
