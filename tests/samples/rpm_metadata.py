@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element, fromstring
 
-from backports import zstd
+from pakhus.kit.compressed import zstd
 
 
 @dataclass

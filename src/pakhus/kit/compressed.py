@@ -95,3 +95,6 @@ def opened_stream(body: BinaryIO) -> Iterator[Source]:
         yield decompressed(magic, body) or body
     except CORRUPT as error:
         raise BadPackage(f"the document is truncated or corrupt: {error}") from error
+
+
+__all__ = ["CHUNK", "CORRUPT", "Source", "decompressed", "opened_stream", "zstd"]

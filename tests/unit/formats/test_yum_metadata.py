@@ -12,7 +12,6 @@ from xml.etree.ElementTree import fromstring
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from pakhus.formats.yum.elements import escaped
 from pakhus.formats.yum.layout import HostedOptions, admitted, bases, document_kind, identified, namespace
 from pakhus.formats.yum.listed import Held, Identity, kept_of
 from pakhus.formats.yum.package import read_package
+from pakhus.kit.compressed import zstd
 from tests.samples.rpm_packages import Relation, rpm
 
 PREFIXES = {"urn:a": "", "urn:r": "rpm"}

@@ -7,20 +7,15 @@ one named. Source: createrepo_c's "rpm-md" format.
 from __future__ import annotations
 
 import hashlib
-import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pakhus.formats.yum.elements import escaped
 from pakhus.formats.yum.listed import Listed
-
-if TYPE_CHECKING or sys.version_info < (3, 14):
-    from backports import zstd
-else:
-    from compression import zstd
+from pakhus.kit.compressed import zstd
 
 LISTS = {"primary": "metadata", "filelists": "filelists", "other": "otherdata"}
 """List → its root element."""

@@ -7,19 +7,14 @@ size, time and place are not part of it: the asset has them.
 from __future__ import annotations
 
 import base64
-import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from pakhus.domain.content import Asset
 from pakhus.formats.yum import elements
 from pakhus.formats.yum.elements import escaped
 from pakhus.formats.yum.package import Package
-
-if TYPE_CHECKING or sys.version_info < (3, 14):
-    from backports import zstd
-else:
-    from compression import zstd
+from pakhus.kit.compressed import zstd
 
 RPM = "rpm"
 """The attribute of an asset that is a package."""

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import unescape
-from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from pakhus.domain.errors import Invalid, UpstreamRefused
@@ -21,13 +19,9 @@ from pakhus.formats.yum.documents import KINDS, MAX_DOCUMENT
 from pakhus.formats.yum.index import LISTS, NAMESPACES, RPM_NAMESPACE
 from pakhus.formats.yum.layout import REPODATA
 from pakhus.formats.yum.listed import Fragments, Identity
+from pakhus.kit.compressed import zstd
 from pakhus.kit.paths import flaw
 from pakhus.kit.wire import parse_xml
-
-if TYPE_CHECKING or sys.version_info < (3, 14):
-    from backports import zstd
-else:
-    from compression import zstd
 
 MAX_LIST = 4 << 30
 MAX_PACKAGES = 1_000_000
