@@ -146,6 +146,18 @@ async def test_a_set_that_did_not_change_is_not_published_anew(shapes: Shapes) -
     assert after.updated == before.updated
 
 
+async def test_who_asks_by_date_sees_every_publication(shapes: Shapes) -> None:
+    await shapes.put("a")
+    before = await shapes.near.get("hosted", "dists/stable/INDEX")
+    await shapes.put("b")
+
+    since = {"If-Modified-Since": before.headers["last-modified"]}
+    after = await shapes.near.get("hosted", "dists/stable/INDEX", headers=since)
+
+    assert after.status_code == 200
+    assert after.text != before.text
+
+
 async def test_sets_do_not_mix(shapes: Shapes) -> None:
     await shapes.put("a")
     await shapes.put("t", suite="testing")

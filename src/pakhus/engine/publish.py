@@ -183,8 +183,9 @@ class Publisher:
     async def _publish(self, shelf: Shelf) -> None:
         if await self._stands(shelf):
             return
-        edition = await self._edition(shelf)
         entry = await self._asset(shelf, shelf.entry)
+        await self._second_after(entry)
+        edition = await self._edition(shelf)
         model = None if edition is None else await edition.model()
         if model is None and entry is None:
             return
@@ -195,6 +196,12 @@ class Publisher:
             await self._build(shelf, edition, model)
         finally:
             await self._database.write(leases.release, name, self._owner)
+
+    async def _second_after(self, entry: Asset | None) -> None:
+        """Clients that ask by date (RFC 9110, section 8.8.2.2) tell publications apart by whole seconds."""
+        now = self._now()
+        if entry is not None and entry.updated.replace(microsecond=0) == now.replace(microsecond=0):
+            await asyncio.sleep(1 - now.microsecond / 1_000_000)
 
     async def _build(self, shelf: Shelf, edition: Edition[Any] | None, model: Any) -> None:
         keys = NO_KEYS

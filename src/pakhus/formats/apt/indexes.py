@@ -21,10 +21,14 @@ FOLDERS = {"deb": "binary-{}", "udeb": "debian-installer/binary-{}"}
 
 @dataclass
 class Publication:
-    """The files below one folder, and what the Release is to say of them."""
+    """The files below one folder, and what the Release is to say of them.
+
+    Indexes of equal content in one folder share their path by hash (`hashes`).
+    """
 
     folder: str
     listed: list[Listed] = field(default_factory=list)
+    hashes: set[str] = field(default_factory=set)
 
     def index(self, paths: Sequence[str], data: bytes, endings: Sequence[str]) -> Iterator[Published]:
         """One index in these encodings; all paths have the same content. The plain one is listed in any case."""
@@ -35,8 +39,9 @@ class Publication:
             self.listed += [Listed(path + ending, len(encoded), md5, sha256) for path in paths]
             if ending in endings:
                 named = [self.folder + path + ending for path in paths]
-                by_hash = dict.fromkeys(f"{each.rpartition('/')[0]}/by-hash/SHA256/{sha256}" for each in named)
-                yield (*named, *by_hash), [encoded]
+                by_hash = {f"{each.rpartition('/')[0]}/by-hash/SHA256/{sha256}" for each in named} - self.hashes
+                self.hashes |= by_hash
+                yield (*named, *sorted(by_hash)), [encoded]
 
     def release(self, heading: Heading, words: Words, repository: str, sign: Signer) -> Iterator[Published]:
         text = rendered(heading, words, repository, self.listed)
@@ -57,9 +62,8 @@ def distribution(
     for component in components:
         for kind in FOLDERS:
             yield from _packages(publication, model, component, kind, architectures)
-        sources = model.indexes.get(Index(component, SOURCE, SOURCE))
-        if sources is not None:
-            yield from publication.index([f"{component}/source/Sources"], joined(sources.values()), EVERY)
+        sources = model.indexes.get(Index(component, SOURCE, SOURCE), {})
+        yield from publication.index([f"{component}/source/Sources"], joined(sources.values()), EVERY)
         yield from _translations(publication, model, component)
     heading = Heading(suite, components, architectures, sign.moment)
     yield from publication.release(heading, words, repository, sign)
@@ -71,9 +75,8 @@ def flat(folder: str, model: Model, words: Words, repository: str, sign: Signer)
     binary = [entry for index, entries in model.indexes.items() if index.kind == "deb" for entry in entries.values()]
     source = [entry for index, entries in model.indexes.items() if index.kind == SOURCE for entry in entries.values()]
     yield from publication.index(["Packages"], joined(binary), EVERY)
-    if source:
-        yield from publication.index(["Sources"], joined(source), EVERY)
-    heading = Heading("", (), _architectures(model), sign.moment)
+    yield from publication.index(["Sources"], joined(source), EVERY)
+    heading = Heading(folder.rstrip("/"), (), _architectures(model), sign.moment)
     yield from publication.release(heading, words, repository, sign)
 
 

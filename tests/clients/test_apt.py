@@ -1,0 +1,207 @@
+"""apt in a root of its own, with `signed-by` and nothing that makes it trust more: every shape, and what goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients import programs
+from tests.clients.debian import Machine, build_deb, build_source
+from tests.clients.programs import Program
+from tests.clients.server import ADMIN, Server
+from tests.clients.topology import SHAPES, Topology
+
+
+@pytest.fixture
+def shapes(shapes_of: Callable[..., Topology]) -> Topology:
+    return shapes_of("apt", proxy={"proxy": {"metadataMaxAge": 0}})
+
+
+@pytest.fixture
+def apt_get(tmp_path: Path) -> Program:
+    return programs.program("apt-get", tmp_path)
+
+
+@pytest.fixture
+def machine(apt_get: Program, tmp_path: Path) -> Machine:
+    return Machine(tmp_path / "root", apt_get)
+
+
+def put(curl: Program, file: Path, url: str, path: str = "pool/main/") -> None:
+    curl.run("-sSf", "-u", ":".join(ADMIN), "-T", file, f"{url}{path}").ok()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_package_is_installed_with_what_it_needs_upgraded_and_its_source_fetched(
+    shape: str, machine: Machine, curl: Program, shapes: Topology, tmp_path: Path, proves: Callable[..., None]
+) -> None:
+    proves("apt", "apt", shape)
+    name, needed = f"app-{shape}", f"lib-{shape}"
+    url = shapes.url(shapes.source(shape))
+    put(curl, build_deb(tmp_path, needed, "1.0", "amd64"), url)
+    put(curl, build_deb(tmp_path, name, "1.0", depends=f"{needed} (>= 1.0)"), url)
+    for file in build_source(tmp_path, name, "1.0"):
+        put(curl, file, url)
+    machine.add(shapes.near, shapes.name(shape))
+
+    machine.update()
+    machine.install(name)
+    assert machine.installed() == {name: "1.0", needed: "1.0"}
+    assert (machine.root / f"usr/share/{name}/version").read_text() == "1.0"
+
+    machine.run("source", "--only-source", name, cwd=tmp_path / "root").ok()
+    assert "the source of" in (machine.root / f"{name}-1.0/hello.txt").read_text()
+
+    put(curl, build_deb(tmp_path, name, "1:0.9", depends=needed), url)
+    machine.update()
+    machine.run("upgrade", "-y").ok()
+    assert machine.installed()[name] == "1:0.9"
+
+
+def test_a_removed_package_is_gone_after_the_next_update(
+    machine: Machine, curl: Program, server: Server, tmp_path: Path
+) -> None:
+    server.create("apt", "hosted", "removals")
+    put(curl, build_deb(tmp_path, "gone", "1.0"), server.at("removals"))
+    machine.add(server, "removals")
+    machine.update()
+    machine.run("install", "-y", "--print-uris", "gone").ok()
+
+    curl.run("-sSf", "-u", ":".join(ADMIN), "-X", "DELETE", server.at("removals", "pool/main/gone_1.0_all.deb")).ok()
+
+    machine.update()
+    assert "Unable to locate package gone" in machine.run("install", "-y", "gone").refused().output
+
+
+def test_distributions_and_components_are_apart(
+    machine: Machine, curl: Program, server: Server, tmp_path: Path
+) -> None:
+    server.create("apt", "hosted", "places")
+    url = server.at("places")
+    put(curl, build_deb(tmp_path, "in-both", "1.0"), url, "pool/in-both_1.0_all.deb;deb.distribution=one,two")
+    put(curl, build_deb(tmp_path, "in-contrib", "1.0"), url, "pool/x.deb;deb.distribution=one;deb.component=contrib")
+    put(curl, build_deb(tmp_path, "in-two", "1.0"), url, "pool/in-two_1.0_all.deb?distribution=two")
+    machine.add(server, "places", suites="one")
+    machine.update()
+
+    assert machine.run("install", "-sy", "in-both").ok()
+    for elsewhere in ("in-contrib", "in-two"):
+        machine.run("install", "-sy", elsewhere).refused()
+    machine.add(server, "places", suites="one two", components="main contrib")
+    assert "contrib" in machine.run("update").ok().output
+    machine.install("in-both", "in-contrib", "in-two")
+
+
+def test_a_client_without_the_key_refuses_the_repository(
+    machine: Machine, curl: Program, gpg: Program, server: Server, tmp_path: Path
+) -> None:
+    for name in ("mine", "other"):
+        server.create("apt", "hosted", name)
+        put(curl, build_deb(tmp_path, "p", "1.0"), server.at(name))
+    other = server.get(server.at("other", "key.asc")).content
+    machine.add(server, "mine", key=other)
+
+    said = machine.run("update").refused()
+
+    assert "NO_PUBKEY" in said.output or "not signed" in said.output
+
+
+def test_through_a_rotation_clients_with_the_old_and_with_the_new_key_go_on(
+    curl: Program, apt_get: Program, server: Server, tmp_path: Path
+) -> None:
+    server.create("apt", "hosted", "rotated")
+    put(curl, build_deb(tmp_path, "p", "1.0"), server.at("rotated"))
+    old, new = Machine(tmp_path / "old", apt_get), Machine(tmp_path / "new", apt_get)
+    old.add(server, "rotated")
+    old.update()
+    path = "/api/v1/repositories/rotated/signing-keys"
+    assert server.http.post(path, json={"overlap_days": 7}).status_code == 202
+    while server.http.get(path).json()["generating"]:
+        pass
+    newest = server.http.get(path).json()["keys"][0]["public_key"]
+    new.add(server, "rotated", key=newest.encode())
+
+    for machine in (old, new):
+        machine.update()
+        machine.install("p")
+
+
+def test_an_imported_key_of_gnupg_signs(
+    machine: Machine, curl: Program, gpg: Program, server: Server, tmp_path: Path
+) -> None:
+    home = gpg.home()
+    secret = ("--batch", "--pinentry-mode", "loopback", "--passphrase", "open sesame")
+    gpg.run(*secret, "--quick-gen-key", "An operator", "rsa3072", "sign", "0", home=home).ok()
+    keypair = gpg.run(*secret, "--armor", "--export-secret-keys", home=home).ok().stdout
+    public = gpg.run("--armor", "--export", home=home).ok().stdout
+    server.create("apt", "hosted", "imported", aptSigning={"keypair": keypair, "passphrase": "open sesame"})
+    put(curl, build_deb(tmp_path, "p", "1.0"), server.at("imported"))
+    machine.add(server, "imported", key=public.encode())
+
+    machine.update()
+    machine.install("p")
+
+    shown = server.rest("GET", "/repositories/apt/hosted/imported").json()
+    assert shown["aptSigning"] is None
+
+
+def test_updates_under_a_stream_of_uploads_never_meet_a_mismatch(
+    curl: Program, apt_get: Program, server: Server, tmp_path: Path
+) -> None:
+    server.create("apt", "hosted", "stream")
+    first, *others = (build_deb(tmp_path, f"p{number}", "1.0", "amd64") for number in range(60))
+    put(curl, first, server.at("stream"))
+    machine = Machine(tmp_path / "root", apt_get)
+    machine.add(server, "stream")
+    seen: set[int] = set()
+
+    def upload() -> None:
+        for each in others:
+            put(curl, each, server.at("stream"))
+
+    uploading = threading.Thread(target=upload)
+    uploading.start()
+    while uploading.is_alive():
+        machine.update()
+        seen.add(len(packages(machine)))
+    uploading.join()
+    machine.update()
+
+    assert len(packages(machine)) == 60
+    assert len(seen) > 3, "the updates saw the repository grow"
+
+
+def packages(machine: Machine) -> set[str]:
+    lists = (machine.root / "var/lib/apt/lists").glob("*_Packages*")
+    text = "".join(subprocess.run(["/usr/lib/apt/apt-helper", "cat-file", str(each)], capture_output=True, text=True,
+                                  check=True).stdout for each in lists)  # fmt: skip
+    return {line.removeprefix("Package: ") for line in text.splitlines() if line.startswith("Package: ")}
+
+
+def test_the_translated_description_is_shown(machine: Machine, curl: Program, server: Server, tmp_path: Path) -> None:
+    server.create("apt", "hosted", "described")
+    put(curl, build_deb(tmp_path, "p", "1.0"), server.at("described"))
+    machine.add(server, "described")
+    machine.update()
+
+    assert list((machine.root / "var/lib/apt/lists").glob("*_i18n_Translation-en*"))
+
+
+@pytest.mark.parametrize("shape", ("hosted", "proxy"))
+def test_a_flat_repository_is_read(shape: str, machine: Machine, curl: Program, server: Server, tmp_path: Path) -> None:
+    hosted, proxy = f"flat-{shape}", f"flat-{shape}-proxy"
+    server.create("apt", "hosted", hosted, apt={"distribution": "stable", "flat": True})
+    put(curl, build_deb(tmp_path, "p", "1.0", "amd64"), server.at(hosted))
+    name = hosted
+    if shape == "proxy":
+        name = proxy
+        server.create("apt", "proxy", proxy, remote=server.at(hosted), login=ADMIN, apt={"flat": True})
+    machine.add(server, name, suites="flat/", components="")
+
+    machine.update()
+    machine.install("p")
+    assert machine.installed() == {"p": "1.0"}
