@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -44,6 +45,8 @@ class HostedSource:
             if document.local or (is_set and revision == 0):
                 return document.build(ctx, ())
             found = await self._database.read(_find, repository, queries)
+            if is_set:  # of all components that there are
+                return await asyncio.to_thread(document.build, ctx, found)
             return document.build(ctx, found)
 
         return Edition(f"{repository.id}.{revision}", model, changed)

@@ -38,9 +38,9 @@ def translation(package: str, description: str) -> str:
 def packed(files: Sequence[str]) -> str:
     """The paths of a package's files in little text; empty if there are none, or far too many."""
     names = "\n".join(each for each in files if each and "\n" not in each)
-    data = base64.b85encode(zlib.compress(names.encode("utf-8", "replace"), 6)).decode() if names else ""
+    data = base64.b64encode(zlib.compress(names.encode("utf-8", "replace"), 6)).decode() if names else ""
     return data if len(data) <= MOST_LISTED else ""
 
 
 def unpacked(data: str) -> list[str]:
-    return zlib.decompress(base64.b85decode(data)).decode().split("\n") if data else []
+    return zlib.decompress(base64.b64decode(data)).decode().split("\n") if data else []
