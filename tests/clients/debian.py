@@ -51,7 +51,11 @@ class Machine:
         """The repository as a source, `signed-by` its own key."""
         url = server.at(repository)
         ring = self.root / f"etc/apt/keyrings/{repository}.asc"
-        ring.write_bytes(server.get(f"{url}key.asc").raise_for_status().content if key is None else key)
+        if key is None:
+            key = server.get(f"{url}key.asc").raise_for_status().content
+        elif not key.startswith(b"-----"):
+            ring = ring.with_suffix(".gpg")
+        ring.write_bytes(key)
         lines = ["Types: deb deb-src", f"URIs: {url}", f"Suites: {suites}", f"Signed-By: {ring}"]
         if components:
             lines.append(f"Components: {components}")

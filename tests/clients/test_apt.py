@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import subprocess
 import threading
+import time
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ from tests.clients.debian import Machine, build_deb, build_source
 from tests.clients.programs import Program
 from tests.clients.server import ADMIN, Server
 from tests.clients.topology import SHAPES, Topology
+from tests.clients.upstreams import live_upstream, said
 from tests.samples.apt_packages import deb
 
 
@@ -106,9 +111,9 @@ def test_a_client_without_the_key_refuses_the_repository(
     other = server.get(server.at("other", "key.asc")).content
     machine.add(server, "mine", key=other)
 
-    said = machine.run("update").refused()
+    update = machine.run("update").refused()
 
-    assert "NO_PUBKEY" in said.output or "not signed" in said.output
+    assert "NO_PUBKEY" in update.output or "not signed" in update.output
 
 
 def test_through_a_rotation_clients_with_the_old_and_with_the_new_key_go_on(
@@ -212,3 +217,72 @@ def test_a_flat_repository_is_read(shape: str, machine: Machine, curl: Program, 
     machine.update()
     machine.install("p")
     assert machine.installed() == {"p": "1.0"}
+
+
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+@pytest.fixture
+def archive(server: Server) -> str:
+    """A proxy of the archive that this machine's apt uses; the distribution that it uses there."""
+    asked = ("apt-get", "indextargets", "--format", "$(RELEASE)", "Created-By: Packages")
+    found = said(*asked).splitlines()
+    if not found or not KEYRING.exists():
+        programs.missed("this machine's apt has no Debian archive")
+    if "apt-live" not in server.http.get("/service/rest/v1/repositories").text:
+        server.create(
+            "apt", "proxy", "apt-live", remote=live_upstream("apt-get") + "/", apt={"architectures": ["amd64"]}
+        )
+    return found[0]
+
+
+@pytest.mark.live
+def test_a_live_archive_is_relayed_with_its_own_signatures(
+    machine: Machine, server: Server, archive: str, tmp_path: Path, proves: Callable[..., None]
+) -> None:
+    proves("apt", "apt (live archive)", "proxy")
+    machine.add(server, "apt-live", suites=archive, key=KEYRING.read_bytes())
+
+    machine.update()
+    machine.run("download", "hello", cwd=tmp_path).ok()
+    machine.run("source", "--download-only", "--only-source", "hello", cwd=tmp_path).ok()
+
+    assert list(tmp_path.glob("hello_*.deb"))
+    assert list(tmp_path.glob("hello_*.dsc"))
+    by_hash = [line for line in server.said(400).splitlines() if "/by-hash/" in line]
+    assert by_hash, "apt asked by hash"
+
+
+@pytest.mark.live
+def test_the_patches_of_a_live_archive_are_relayed(server: Server, archive: str) -> None:
+    folder = "dists/sid/main/binary-amd64/Packages.diff"
+    index = server.get(server.at("apt-live", f"{folder}/Index")).raise_for_status().text
+    listed = index.partition("SHA256-Download:\n")[2]
+    digest, _, name = list(takewhile(lambda line: line.startswith(" "), listed.splitlines()))[-1].split()
+    for path in (name, f"by-hash/SHA256/{digest}"):
+        patch = server.get(server.at("apt-live", f"{folder}/{path}"))
+        if patch.status_code == 404:
+            pytest.skip("the mirror behind this machine has the index of the patches without the patches")
+        assert hashlib.sha256(patch.content).hexdigest() == digest
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_a_group_signs_the_union_with_a_live_archive(
+    machine: Machine, curl: Program, server: Server, archive: str, tmp_path: Path, proves: Callable[..., None]
+) -> None:
+    proves("apt", "apt (live archive)", "group")
+    server.create("apt", "hosted", "apt-own", apt={"distribution": archive})
+    server.create("apt", "group", "apt-union", members=["apt-own", "apt-live"])
+    put(curl, build_deb(tmp_path, "ours", "1.0", depends="hello"), server.at("apt-own"))
+    url = server.at("apt-union", f"dists/{archive}/InRelease")
+    while server.get(url, timeout=120).status_code == 503:
+        time.sleep(1)
+    machine.add(server, "apt-union", suites=archive)
+
+    machine.update()
+    planned = machine.run("install", "-y", "--print-uris", "--no-install-recommends", "ours").ok()
+
+    assert "/ours_1.0_all.deb" in planned.stdout
+    assert re.search(r"/hello_\S+_amd64\.deb", planned.stdout)
+    machine.run("download", "hello", cwd=tmp_path).ok()

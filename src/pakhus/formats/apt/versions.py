@@ -24,7 +24,10 @@ def version_key(version: str) -> tuple[int, tuple[Part, ...], tuple[Part, ...]]:
 
 
 def _key(text: str) -> tuple[Part, ...]:
+    """Words and numbers by turns, and an end, which is as much as a zero."""
     parts = [(_order(word), int(number or "0")) for word, number in PARTS.findall(text) if word or number]
+    while parts and parts[-1] == END:
+        parts.pop()
     return (*parts, END)
 
 
