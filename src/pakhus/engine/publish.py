@@ -19,7 +19,7 @@ from pakhus.database import assets, leases
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset
-from pakhus.domain.errors import Busy, PakhusError
+from pakhus.domain.errors import Busy, PakhusError, Unavailable
 from pakhus.domain.events import Event
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Grant
@@ -99,23 +99,28 @@ class Publisher:
     async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context) -> Found | None:
         """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
         shelf = self._shelf(repository, route, ctx.params)
-        late: Exception | None = None
+        late: Unavailable | None = None
         if route.begins(ctx.path, shelf.ctx.params):
             late = await self._brought_up_to_date(shelf)
         asset = await self._asset(shelf, ctx.path)
         if asset is None and late is not None:
-            raise Busy(f"{shelf.folder} is being published: try again in a moment") from late
+            raise late
         return None if asset is None else from_asset(asset, self._stores)
 
-    async def _brought_up_to_date(self, shelf: Shelf) -> Exception | None:
+    async def _brought_up_to_date(self, shelf: Shelf) -> Unavailable | None:
         """Why the set is outdated still, if it is: a long publication goes on, whoever stops waiting for it."""
+        late: Unavailable
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.publish(shelf)
-        except (TimeoutError, Busy) as error:
-            log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder)
-            return error
-        return None
+        except TimeoutError:
+            late = Busy(f"{shelf.folder} is being published: try again in a moment")
+        except Unavailable as error:
+            late = error
+        else:
+            return None
+        log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder, reason=late.message)
+        return late
 
     async def __call__(self, batch: Sequence[Event]) -> None:
         """A subscriber: publishes what is outdated, so that no client has to wait for it."""

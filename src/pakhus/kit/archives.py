@@ -192,7 +192,9 @@ def _check_name(name: str) -> None:
 
 
 def _tar_files(tape: _Tape, entries: int, *, links: bool = False) -> Iterator[tuple[str, int]]:
-    """Name and size of each regular file, on demand of links, too; whoever asks for the next has read or skipped the file and its padding.
+    """Name and size of each regular file, with `links` of links, too.
+
+    Whoever asks for the next has read or skipped the file and its padding.
 
     Layout: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU's long names.
     """

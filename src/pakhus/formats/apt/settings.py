@@ -14,7 +14,7 @@ from pakhus.kit.context import Settings, SigningKeyPair
 ARCHITECTURES = ("amd64", "arm64")
 DEFAULT_DISTRIBUTION = "stable"
 VALID_DAYS = 14
-LINE = r"[^\r\n\x00]*"
+LINE = r"^[^\r\n\x00]*$"
 
 
 class Signed(Settings):

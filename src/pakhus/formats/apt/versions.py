@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import total_ordering
+from itertools import zip_longest
 
 VERSION = re.compile(r"(?:[0-9]+:)?[0-9A-Za-z][0-9A-Za-z.+~-]*")
 PRERELEASE = re.compile(r"~(?:alpha|beta|dev|git|pre|rc)", re.I)
-PARTS = re.compile(r"(\D*)(\d*)")
-END = ((0,), 0)
-
 Part = tuple[tuple[int, ...], int]
+PARTS = re.compile(r"([^0-9]*)([0-9]*)")
+END: Part = ((0,), 0)
+"""What stands after the last part, as often as it is needed."""
 
 
-def version_key(version: str) -> tuple[int, tuple[Part, ...], tuple[Part, ...]]:
+@total_ordering
+@dataclass(frozen=True, slots=True, eq=False)
+class Key:
+    """A version as words and numbers by turns: epoch, upstream version, revision."""
+
+    epoch: int
+    upstream: tuple[Part, ...]
+    revision: tuple[Part, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and self._pairs(other) is None
+
+    def __lt__(self, other: Key) -> bool:
+        found = self._pairs(other)
+        return found is not None and found[0] < found[1]
+
+    def __hash__(self) -> int:
+        return hash(self.epoch)
+
+    def _pairs(self, other: Key) -> tuple[Part, Part] | None:
+        """The first parts that differ."""
+        mine, theirs = ((((0,), each.epoch),) for each in (self, other))
+        for one, two in ((mine, theirs), (self.upstream, other.upstream), (self.revision, other.revision)):
+            for pair in zip_longest(one, two, fillvalue=END):
+                if pair[0] != pair[1]:
+                    return pair
+        return None
+
+
+def version_key(version: str) -> Key:
     """Sorts as dpkg does: by epoch, upstream version and revision; a tilde sorts before the end."""
     epoch, colon, rest = version.partition(":")
     if not colon:
@@ -20,15 +52,11 @@ def version_key(version: str) -> tuple[int, tuple[Part, ...], tuple[Part, ...]]:
     upstream, dash, revision = rest.rpartition("-")
     if not dash:
         upstream, revision = rest, ""
-    return int(epoch) if epoch.isdigit() else 0, _key(upstream), _key(revision)
+    return Key(int(epoch) if epoch.isdecimal() else 0, _parts(upstream), _parts(revision))
 
 
-def _key(text: str) -> tuple[Part, ...]:
-    """Words and numbers by turns, and an end, which is as much as a zero."""
-    parts = [(_order(word), int(number or "0")) for word, number in PARTS.findall(text) if word or number]
-    while parts and parts[-1] == END:
-        parts.pop()
-    return (*parts, END)
+def _parts(text: str) -> tuple[Part, ...]:
+    return tuple((_order(word), int(number or "0")) for word, number in PARTS.findall(text) if word or number)
 
 
 def _order(word: str) -> tuple[int, ...]:
