@@ -108,7 +108,7 @@ def time() -> Time:
 
 @pytest.fixture
 async def near(tmp_path: Path, time: Time) -> AsyncIterator[Serving]:
-    environ = {"PAKHUS_SIGNING_ALGORITHM": "ed25519", "PAKHUS_SIGNING_OVERLAP_DAYS": "10"}
+    environ = {"PAKHUS_SIGNING_OVERLAP_DAYS": "10"}
     clock = Clock(now=lambda: time.moment, seconds=lambda: time.seconds)
     async with serving(tmp_path / "near", environ, clock=clock, formats=[Signed()]) as running:
         yield running
@@ -322,7 +322,8 @@ async def test_a_set_with_a_lifetime_is_signed_anew_when_it_is_over(near: Servin
 
 
 async def test_the_loop_goes_on_while_a_key_is_generated(tmp_path: Path) -> None:
-    async with serving(tmp_path / "data", formats=[Signed()]) as near:
+    environ = {"PAKHUS_SIGNING_ALGORITHM": "rsa3072"}
+    async with serving(tmp_path / "data", environ, formats=[Signed()]) as near:
         await near.create("signed", "hosted", "hosted")
         await put(near, "hosted", "a")
         loop = asyncio.get_running_loop()

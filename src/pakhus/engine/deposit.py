@@ -159,10 +159,9 @@ def _apply(tx: Transaction, place: Place, changes: Sequence[Change], ready: Sequ
             _annotate(tx, place, change)
         else:
             changed |= _remove(tx, place, change)
-    revisions.bump(tx, place.repository.id, changed)
-    if sets:
-        outdated |= outdating.affected(tx, place.repository, sets, changed)
-        outdating.record(tx, place.repository, outdated)
+    outdated |= outdating.affected(tx, place.repository, sets, changed) if sets else set()
+    revisions.bump(tx, place.repository.id, changed, outdating.folders(sets, outdated))
+    outdating.record(tx, place.repository, outdated)
 
 
 def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[Coordinates]:

@@ -30,21 +30,27 @@ class HostedSource:
     ) -> Edition[Any] | None:
         selected = document.select(ctx)
         queries = (selected,) if isinstance(selected, Query) else tuple(selected)
-        revision, changed = await self._database.glance(_revision, repository.id, queries)
+        is_set = isinstance(document, DocumentSet)
+        keys = (
+            [revisions.key_of_set(document.folder(ctx.params))]
+            if isinstance(document, DocumentSet)
+            else [revisions.key_of(query) for query in queries]
+        )
+        revision, changed = await self._database.glance(_revision, repository.id, keys)
         if revision == 0 and not document.local and any(query.name is not None for query in queries):
             return None  # nothing of this name was ever here; an index of all names may be empty
 
         async def model() -> Any:
-            if document.local:
+            if document.local or (is_set and revision == 0):
                 return document.build(ctx, ())
             return await self._database.read(_built, repository, queries, document, ctx)
 
         return Edition(f"{repository.id}.{revision}", model, changed)
 
 
-def _revision(tx: Transaction, repository_id: int, queries: Sequence[Query]) -> tuple[int, datetime | None]:
+def _revision(tx: Transaction, repository_id: int, keys: Sequence[str]) -> tuple[int, datetime | None]:
     """Revisions only grow, so their sum changes with each; and when the last one did."""
-    found = [revisions.current(tx, repository_id, query) for query in queries]
+    found = [revisions.current(tx, repository_id, key) for key in keys]
     return sum(value for value, _ in found), max((moment for _, moment in found if moment is not None), default=None)
 
 

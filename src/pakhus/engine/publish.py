@@ -32,7 +32,8 @@ from pakhus.engine.keeping import Safe, make_safe
 from pakhus.engine.keyring import Keyring, Keys
 from pakhus.engine.stores import Stores
 from pakhus.kit.context import Context
-from pakhus.kit.format import DocumentSet
+from pakhus.kit.derived import DocumentSet, Published
+from pakhus.kit.paths import template
 
 log = structlog.get_logger()
 
@@ -107,7 +108,7 @@ class Publisher:
     async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit) -> Found | None:
         """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
         shelf = self._shelf(repository, route, ctx.params)
-        late: PakhusError | None = None
+        late: Unavailable | None = None
         if route.begins(ctx.path, shelf.ctx.params):
             late = await self._brought_up_to_date(shelf)
         companions = route.companions(shelf.ctx.params)
@@ -135,17 +136,20 @@ class Publisher:
             self._companions.remember(shelf.key, visit, known)
         return entry
 
-    async def _brought_up_to_date(self, shelf: Shelf) -> PakhusError | None:
+    async def _brought_up_to_date(self, shelf: Shelf) -> Unavailable | None:
         """Why the set is outdated still, if it is: a long publication goes on, whoever stops waiting for it."""
+        late: Unavailable
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.publish(shelf)
-        except (TimeoutError, Unavailable) as error:
-            log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder, reason=str(error))
-            if isinstance(error, Unavailable) and not isinstance(error, Busy):
-                return error
-            return Busy(f"{shelf.folder} is being published: try again in a moment")
-        return None
+        except TimeoutError:
+            late = Busy(f"{shelf.folder} is being published: try again in a moment")
+        except Unavailable as error:
+            late = error
+        else:
+            return None
+        log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder, reason=late.message)
+        return late
 
     async def __call__(self, batch: Sequence[Event]) -> None:
         """A subscriber: publishes what is outdated, so that no client has to wait for it."""
@@ -236,33 +240,38 @@ class Publisher:
     async def _publish(self, shelf: Shelf) -> None:
         if await self._stands(shelf):
             return
-        edition = await self._edition(shelf)
         entry = await self._asset(shelf, shelf.entry)
-        if edition is None and entry is None:
+        await self._second_after(entry)
+        begun = self._seconds()
+        edition = await self._edition(shelf)
+        model = None if edition is None else await edition.model()
+        if model is None and entry is None:
             return
         name = f"publish:{shelf.repository.id}:{shelf.folder}"
         if not await self._database.write(leases.take, name, self._owner, LEASE_SECONDS) and entry is not None:
             return  # another process builds it; what stands is whole
-        begun = self._seconds()
         try:
-            model = None if edition is None else await edition.model()
-            if model is None and entry is None:
-                return
             await self._build(shelf, edition, model)
             self._took[shelf.key] = (self._seconds(), self._seconds() - begun)
         finally:
             await self._database.write(leases.release, name, self._owner)
 
+    async def _second_after(self, entry: Asset | None) -> None:
+        """Clients that ask by date (RFC 9110, section 8.8.2.2) tell publications apart by whole seconds."""
+        now = self._now()
+        if entry is not None and entry.updated.replace(microsecond=0) == now.replace(microsecond=0):
+            await asyncio.sleep(1 - now.microsecond / 1_000_000)
+
     async def _build(self, shelf: Shelf, edition: Edition[Any] | None, model: Any) -> None:
         keys = NO_KEYS
         if shelf.route.signed and model is not None:
             keys = await self._keyring.keys(shelf.repository)
-        files: list[tuple[str, Safe]] = []
+        files: list[tuple[Sequence[str], Safe]] = []
         try:
             if model is not None:
                 dumped = shelf.route.dump(shelf.ctx, model, self._keyring.ring(keys))
-                async for path, chunks in _files(dumped):
-                    files.append((path, await self._keep(shelf, chunks)))
+                async for paths, chunks in _files(dumped):
+                    files.append((paths, await self._keep(shelf, chunks)))
             await self._database.write(_swap, shelf, files, _version(shelf, edition, keys))
         finally:
             for _, safe in files:
@@ -326,9 +335,10 @@ def _published(entry: Asset | None) -> str | None:
     return None if entry is None else str(entry.attributes.get(EDITION, ""))
 
 
-async def _files(files: Iterator[tuple[str, Iterable[bytes]]]) -> AsyncIterator[tuple[str, Iterable[bytes]]]:
-    while (found := await asyncio.to_thread(next, files, None)) is not None:
-        yield found
+async def _files(dumped: Iterator[Published]) -> AsyncIterator[tuple[Sequence[str], Iterable[bytes]]]:
+    while (found := await asyncio.to_thread(next, dumped, None)) is not None:
+        paths, chunks = found
+        yield (paths,) if isinstance(paths, str) else paths, chunks
 
 
 def _piece(chunks: Iterator[bytes]) -> bytes:
@@ -341,17 +351,24 @@ def _piece(chunks: Iterator[bytes]) -> bytes:
     return bytes(piece)
 
 
-def _swap(tx: Transaction, shelf: Shelf, files: Sequence[tuple[str, Safe]], version: str) -> None:
+def _swap(tx: Transaction, shelf: Shelf, files: Sequence[tuple[Sequence[str], Safe]], version: str) -> None:
     """All new files in, all superseded ones out, but for those that clients may still be about to ask for."""
     repository = shelf.repository
-    known = {
-        each.path: each for each in assets.below(tx, repository.id, repository.name, shelf.folder, limit=MOST_FILES)
-    }
-    for path, safe in files:
-        attributes = {EDITION: version} if path == shelf.entry else {}
-        entry = assets.Entry(path, safe.row(tx).id, shelf.route.content_type(path), None, attributes)
-        assets.put(tx, repository.id, repository.name, entry, None, known=known.pop(path, None))
+    below = assets.below(tx, repository.id, repository.name, shelf.folder, limit=MOST_FILES)
+    known = {each.path: each for each in below if _is_of(shelf, each.path)}
+    for paths, safe in files:
+        blob = safe.row(tx)
+        for path in paths:
+            attributes = {EDITION: version} if path == shelf.entry else {}
+            entry = assets.Entry(path, blob.id, shelf.route.content_type(path), None, attributes)
+            assets.put(tx, repository.id, repository.name, entry, None, known=known.pop(path, None))
     since = tx.now - timedelta(seconds=shelf.route.lasting_seconds)
     for path, superseded in known.items():
         if not (shelf.route.lasting(path) and superseded.updated > since):
             assets.remove(tx, repository.name, superseded)
+
+
+def _is_of(shelf: Shelf, path: str) -> bool:
+    """Does the file belong to this set? Another one's may lie in the same folder, or below it."""
+    found = template(shelf.route.path).match(path)
+    return found is not None and {name: each for name, each in found.items() if name != "file"} == shelf.ctx.params

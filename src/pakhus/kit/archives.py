@@ -91,6 +91,16 @@ def read_tar(
     return found
 
 
+def tar_names(body: BinaryIO, limits: Limits = DEFAULT) -> list[str]:
+    """The names of all files and links, in order; everything is decompressed and counted. Raises `BadPackage`."""
+    found: list[str] = []
+    stream = _Tape(body, limits.total)
+    for name, size in _tar_files(stream, limits.entries, links=True):
+        found.append(name)
+        stream.skip(_padded(size))
+    return found
+
+
 # zip
 
 
@@ -171,8 +181,10 @@ def _check_name(name: str) -> None:
 # tar
 
 
-def _tar_files(tape: _Tape, entries: int) -> Iterator[tuple[str, int]]:
-    """Name and size of each regular file; whoever asks for the next has read or skipped the file and its padding.
+def _tar_files(tape: _Tape, entries: int, *, links: bool = False) -> Iterator[tuple[str, int]]:
+    """Name and size of each regular file, with `links` of links, too.
+
+    Whoever asks for the next has read or skipped the file and its padding.
 
     Layout: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU's long names.
     """
@@ -203,7 +215,8 @@ def _tar_files(tape: _Tape, entries: int) -> Iterator[tuple[str, int]]:
             if header.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE) and not sparse:
                 yield name_, size
             elif header.type in _WITHOUT_CONTENT:
-                continue
+                if links and header.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
+                    yield name_, 0
             else:
                 tape.skip(_padded(size))
 

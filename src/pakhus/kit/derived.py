@@ -11,6 +11,8 @@ from pakhus.domain.content import Component, Origin, Query
 from pakhus.kit.context import Context, Headers, Signer, Upstream
 
 Model = TypeVar("Model")
+Published = tuple[str | Sequence[str], Iterable[bytes]]
+"""A file of a set: its path, or all paths under which the same bytes can be read, and its chunks."""
 
 
 class Derived(ABC, Generic[Model]):
@@ -82,11 +84,11 @@ class DocumentSet(Derived[Model]):
 
     @abstractmethod
     def affected(self, component: Component) -> Iterable[Mapping[str, str]]:
-        """The sets, by their parameters, that a change of this component makes outdated."""
+        """The sets, by their parameters, that a change of this component makes outdated: they count its changes."""
 
     @abstractmethod
     def folder(self, params: Mapping[str, str]) -> str:
-        """Below which path, with a slash at its end, all files of the set lie, and nothing else."""
+        """Below which path, with a slash at its end, all files of the set lie."""
 
     @abstractmethod
     def entry(self, params: Mapping[str, str]) -> str:
@@ -109,8 +111,8 @@ class DocumentSet(Derived[Model]):
         """The model of an upstream's set, for a group that has the proxy as a member."""
 
     @abstractmethod
-    def dump(self, ctx: Context, model: Model, sign: Signer) -> Iterator[tuple[str, Iterable[bytes]]]:
-        """Path and chunks of every file. Runs in a thread, one file after the other."""
+    def dump(self, ctx: Context, model: Model, sign: Signer) -> Iterator[Published]:
+        """Path (or paths) and chunks of every file. Runs in a thread, one file after the other."""
 
     def lifetime(self, ctx: Context) -> float | None:
         """Seconds after which the set is to be published anew although nothing changed; `None` is never."""

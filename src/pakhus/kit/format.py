@@ -26,7 +26,7 @@ from pakhus.kit.context import (
     Upstream,
     View,
 )
-from pakhus.kit.derived import Derived, Document, DocumentSet, Model
+from pakhus.kit.derived import Derived, Document, DocumentSet, Model, Published
 from pakhus.kit.paths import template
 
 READS = ("GET", "HEAD")
@@ -288,6 +288,7 @@ __all__ = [
     "Mount",
     "Origin",
     "PublicKey",
+    "Published",
     "Route",
     "Snippet",
     "UploadForm",

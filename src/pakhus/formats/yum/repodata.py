@@ -13,7 +13,7 @@ from pakhus.formats.yum.layout import KEY_PATH, REPODATA, SET_PATH, bases, depth
 from pakhus.formats.yum.listed import Listed, held
 from pakhus.formats.yum.mirrors import located
 from pakhus.kit.context import Context, Signer, Upstream
-from pakhus.kit.format import DocumentSet, PublicKey
+from pakhus.kit.format import DocumentSet, PublicKey, Published
 
 ENTRY, SIGNATURE = "repomd.xml", "repomd.xml.asc"
 _NAMED_BY_DIGEST = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})-[^/]+")
@@ -102,7 +102,7 @@ class Repodata(DocumentSet[Repository]):
             paths |= {package.path for package in model.packages}
         return Repository(in_order(packages), [document for model in models for document in model.documents])
 
-    def dump(self, ctx: Context, model: Repository, sign: Signer) -> Iterator[tuple[str, Iterable[bytes]]]:
+    def dump(self, ctx: Context, model: Repository, sign: Signer) -> Iterator[Published]:
         folder = self.folder(ctx.params)
         codec = index.CODECS[ctx.settings.yum.compression]
         records = [*index.lists(model.packages, codec), *documents.records(model.documents, codec)]
