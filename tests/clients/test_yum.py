@@ -207,3 +207,12 @@ def test_the_metadata_say_what_createrepo_c_says(
 
     for kind in ("primary", "filelists", "other"):
         assert facts(ours, kind) == facts(theirs, kind)
+
+
+def test_lists_of_zstandard_are_read(dnf: Program, server: Server, tmp_path: Path) -> None:
+    url = server.create("yum", "hosted", "yum-zstd", yum={"compression": "ZSTD"})
+    server.put(f"{url}one.rpm", rpm("one")).raise_for_status()
+    here = machine(dnf, tmp_path / "root", url)
+
+    assert "one-0:1.0-1.noarch" in here.run("repoquery", "one").ok().stdout
+    assert list(here.root.rglob("*-primary.xml.zst"))

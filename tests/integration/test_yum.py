@@ -377,6 +377,19 @@ async def test_a_package_that_is_not_what_the_list_promises_is_not_kept(
     assert (await server.get("proxy", f"{folder}a.rpm")).content == rpm("alpha")
 
 
+async def test_a_package_that_brings_a_newer_entry_brings_its_signature(server: Serving, far: Upstream) -> None:
+    far.files = published({"a.rpm": rpm("alpha")}) | {"repodata/repomd.xml.asc": b"first"}
+    await grouped(server, far.url)
+    assert (await server.get("proxy", "repodata/repomd.xml.asc")).content == b"first"
+    far.files |= {"repodata/repomd.xml": far.files["repodata/repomd.xml"] + b"\n", "repodata/repomd.xml.asc": b"second"}
+    await server.application.services.repositories.invalidate("proxy")
+
+    await server.get("proxy", "a.rpm")
+
+    assert (await server.get("proxy", "repodata/repomd.xml")).content == far.files["repodata/repomd.xml"]
+    assert (await server.get("proxy", "repodata/repomd.xml.asc")).content == b"second"
+
+
 async def test_a_package_is_proxied_from_an_upstream_without_lists(server: Serving, far: Upstream) -> None:
     far.files = {"x/a.rpm": rpm("alpha"), "repodata/repomd.xml": b"not to be read"}
     await grouped(server, far.url)

@@ -106,12 +106,13 @@ class ProxySource:
         if asset is None:
             return self._stale(want)
         if ctx.path not in companions:
-            if want.kept is None or want.kept.blob.id != asset.blob.id:
-                for path in companions:
+            is_new = want.kept is None or want.kept.blob.id != asset.blob.id
+            found = {}
+            for path in companions:
+                if is_new or await self._kept(repository, path) is not None:
                     with suppress(Unavailable):
-                        await self._set_asset(repository, route, ctx.at(path, ctx.params), visit)
-            kept = await self._database.glance(assets.by_paths, repository.id, repository.name, companions)
-            self._companions.remember(shelf, visit, kept)
+                        found[path] = await self._set_asset(repository, route, ctx.at(path, ctx.params), visit)
+            self._companions.remember(shelf, visit, {path: each for path, each in found.items() if each is not None})
         return replace(from_asset(asset, self._stores), fresh_for=0.0)
 
     async def _is_current(self, want: Want, asset: Asset, route: DocumentSet[Any]) -> bool:
