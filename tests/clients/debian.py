@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class Machine:
         url = server.at(repository)
         ring = self.root / f"etc/apt/keyrings/{repository}.asc"
         if key is None:
-            key = server.get(f"{url}key.asc").raise_for_status().content
+            key = key_of(server, url)
         elif not key.startswith(b"-----"):
             ring = ring.with_suffix(".gpg")
         ring.write_bytes(key)
@@ -98,6 +99,16 @@ class Machine:
             if fields.get("Status", "").endswith(" installed"):
                 found[fields["Package"]] = fields["Version"]
         return found
+
+
+def key_of(server: Server, url: str) -> bytes:
+    """The repository's key; on a busy machine it may still be generated."""
+    for _ in range(20):
+        answer = server.get(f"{url}key.asc")
+        if answer.status_code != 503:
+            break
+        time.sleep(1)
+    return answer.raise_for_status().content
 
 
 def build_deb(

@@ -14,6 +14,7 @@ from backports import zstd
 
 from pakhus.database import assets
 from pakhus.domain.repository import RepositoryType
+from pakhus.formats.apt import release
 from pakhus.formats.apt.compression import plain
 from tests.contract.serving import ADMIN, Serving
 from tests.integration.upstream import Upstream
@@ -101,6 +102,17 @@ async def test_the_same_version_may_differ_between_distributions(near: Serving, 
         index = (await near.get(name, f"dists/{distribution}/main/binary-amd64/Packages")).text
         assert f"Filename: pool/{distribution}/hello_1.0_amd64.deb" in index
         assert index.count("Package: hello") == 1
+
+
+async def test_a_file_that_another_package_takes_the_place_of_leaves_its_distribution(near: Serving, name: str) -> None:
+    await hosted(near, name)
+    await put(near, name, "pool/x.deb;deb.distribution=one", HELLO)
+    assert await listed(near, name, "one") == {"hello"}
+
+    await put(near, name, "pool/x.deb;deb.distribution=two", deb("other", "1.0", "amd64"))
+
+    assert await listed(near, name, "one") == set()
+    assert await listed(near, name, "two") == {"other"}
 
 
 async def test_post_to_the_root_goes_to_the_default_distribution_as_body_or_form(near: Serving, name: str) -> None:
@@ -235,7 +247,8 @@ async def test_an_index_of_a_member_that_is_not_what_its_release_says_keeps_the_
     await hosted(near, f"{name}-source")
     await put(near, f"{name}-source", "pool/hello_1.0_amd64.deb", HELLO)
     await listed(near, f"{name}-source")
-    for path in ("InRelease", "main/binary-amd64/Packages.xz"):
+    said = (await near.get(f"{name}-source", "dists/stable/InRelease")).content
+    for path in ("InRelease", *(each for each in release.read(said).files if each.endswith(".xz"))):
         far.files[f"dists/stable/{path}"] = (await near.get(f"{name}-source", f"dists/stable/{path}")).content
     entry = far.files["dists/stable/InRelease"].decode()
     far.files["dists/stable/InRelease"] = entry.replace("Acquire-By-Hash: yes", "Acquire-By-Hash: no").encode()

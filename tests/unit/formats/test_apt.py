@@ -327,6 +327,13 @@ class TestIndexes:
         with pytest.raises(BadPackage):
             Suite().parse(ctx, forged)
 
+    def test_an_index_that_the_upstream_promises_and_has_not_is_no_empty_index(self) -> None:
+        files = published(of(entry("one")))
+        ctx = context("dists/stable/InRelease", ProxySettings(), dist="stable")
+
+        with pytest.raises(BadPackage):
+            Suite().parse(ctx, {"dists/stable/InRelease": files["dists/stable/InRelease"]})
+
     def test_the_first_member_wins_and_no_path_has_two_meanings(self) -> None:
         mine, theirs = entry("a", filename="pool/a.deb"), entry("a", filename="pool/other.deb")
         shadowed = entry("b", filename="pool/a.deb", salt="other bytes")

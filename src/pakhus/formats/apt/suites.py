@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pakhus.domain.content import Component, Query
-from pakhus.domain.errors import Invalid
+from pakhus.domain.errors import BadPackage, Invalid
 from pakhus.formats.apt import compression, indexes, model, release
 from pakhus.formats.apt.model import Index, Model, check
 from pakhus.formats.apt.places import AT, MAIN, SOURCE
@@ -16,7 +16,7 @@ from pakhus.kit.format import DocumentSet, Published
 
 DAY_SECONDS = 86_400
 FLAT = "flat/"
-MODEL_NAMES = ("InRelease", "Release")
+ENTRIES = ("InRelease", "Release")
 
 
 class _Signed(DocumentSet[Model]):
@@ -32,7 +32,7 @@ class _Signed(DocumentSet[Model]):
         return f"{self.folder(params)}InRelease"
 
     def begins(self, path: str, params: Mapping[str, str]) -> bool:
-        return path.removeprefix(self.folder(params)) in MODEL_NAMES
+        return path.removeprefix(self.folder(params)) in ENTRIES
 
     def merge(self, ctx: Context, models: Sequence[Model]) -> Model:
         return model.merged(models)
@@ -63,6 +63,8 @@ class _Signed(DocumentSet[Model]):
         for index, (path, listed) in self._wanted(ctx, found).items():
             if path in files:
                 texts[index] = compression.plain(listed, check(files[path], found.files[listed], path))
+            elif index.kind in ("deb", SOURCE):
+                raise BadPackage(f"{path} is in the Release, and is not there")
         indexes: dict[Index, model.Entries] = {}
         for index, text in texts.items():
             if index.kind == "translation":
