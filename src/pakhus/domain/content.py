@@ -162,12 +162,14 @@ class Origin:
     """Where a proxy finds the bytes: a path below the remote URL, or an absolute URL.
 
     A location with a query of its own is asked for as it is; others get the document's parameters of the request.
-    `digests` (algorithm → lower-case hex) are promises that are checked before the copy is kept.
-    `alternatives` are locations of the same bytes, asked in turn where the first has none or cannot be asked.
+    `digests` (algorithm → lower-case hex) are promises that are checked before the copy is kept. `otherwise` is asked
+    for when there is nothing at the location. `alternatives` (mirrors) are locations of the same bytes, asked in turn
+    where the one before has none, or cannot be asked.
     """
 
     location: str
     digests: Mapping[str, str] = field(default_factory=dict)
     size: int | None = None
     published: datetime | None = None
+    otherwise: str = ""
     alternatives: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from pakhus.rest import (
     anonymous,
     assets,
+    audit,
     blobstores,
     components,
     formats,
@@ -24,6 +25,7 @@ from pakhus.rest import (
     status,
     tokens,
     users,
+    webhooks,
 )
 from pakhus.rest.head import HeadAsGet
 from pakhus.services.metrics import Metrics
@@ -67,7 +69,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router, signing.router]
+    own = [native.router, login.router, tokens.router, signing.router, audit.router, webhooks.router, webhooks.kinds]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
