@@ -10,20 +10,33 @@ from pakhus.rest import (
     audit,
     blobstores,
     components,
+    content_selectors,
+    explain,
+    federated_login,
+    federation,
     formats,
+    ldap,
+    lockouts,
     login,
+    login_pages,
     metrics,
     native,
     openapi,
+    privileges,
     problems,
+    rapture,
     realms,
     repositories,
     roles,
     routing_rules,
+    saml,
     search,
+    second_factor,
+    service_accounts,
     signing,
     status,
     tokens,
+    user_tokens,
     users,
     webhooks,
 )
@@ -34,6 +47,8 @@ from pakhus.services.services import Services
 NEXUS = "/service/rest/v1"
 BETA = "/service/rest/beta"
 NATIVE = "/api/v1"
+INTERNAL = "/service/rest/internal"
+"""What scripts use of the API that Nexus's own pages have."""
 
 
 def create(services: Services, figures: Metrics, *, version: str) -> FastAPI:
@@ -65,16 +80,40 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         blobstores.router,
         routing_rules.router,
         users.router,
+        user_tokens.router,
         roles.router,
+        privileges.router,
+        content_selectors.router,
         anonymous.router,
         realms.router,
+        saml.router,
+        ldap.router,
     ]
-    own = [native.router, login.router, tokens.router, signing.router, audit.router, webhooks.router, webhooks.kinds]
+    own = [
+        native.router,
+        login.router,
+        tokens.router,
+        second_factor.router,
+        lockouts.router,
+        service_accounts.router,
+        federation.router,
+        federated_login.router,
+        signing.router,
+        content_selectors.native,
+        explain.router,
+        audit.router,
+        webhooks.router,
+        webhooks.kinds,
+    ]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
         *((NATIVE, router) for router in own),
+        (INTERNAL, content_selectors.internal),
+        ("", rapture.router),
         ("", metrics.router),
+        ("", login_pages.router),
+        ("", login_pages.nexus),
         ("", native.probes),
         ("", openapi.router),
     ]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from pakhus.database import repositories
+from pakhus.database import repositories, rights
 from pakhus.database.repositories import described
 from pakhus.database.signing_keys import KeyRow
 from pakhus.database.transaction import Database, Transaction
@@ -20,7 +20,7 @@ from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.keyring import Keyring, signs
 from pakhus.kit.context import SigningKeyPair
-from pakhus.services import doors
+from pakhus.services import builtin_privileges, doors
 
 DUPLICATE = "Name is already used, must be unique (ignoring case)"
 OTHER_STORE = "You cannot change a repository's blob store through the API"
@@ -321,6 +321,7 @@ def _delete(tx: Transaction, gone: Repository, groups: list[tuple[Repository, Se
     for group, settings in groups:
         changed = described(group.name, group.format, group.type, settings, id=group.id, rule=group.routing_rule)
         repositories.change(tx, changed, settings)
+    rights.withdraw(tx, builtin_privileges.of_repository(gone))
     repositories.remove(tx, gone)
 
 
