@@ -11,7 +11,7 @@ from statistics import median
 import httpx2
 from tests.clients.server import ADMIN, Server
 
-from benchmarks import contestants, packages
+from benchmarks import contestants, packages, yum
 from benchmarks.load import BLOCK, PUTS, Sample, alternate, transfer, wrk
 from benchmarks.processes import Contestant
 from benchmarks.report import Report
@@ -196,6 +196,8 @@ CASES: dict[str, Case] = {
     "put-1g": put_large,
     "npm-packument": npm_packument,
     "pypi-page": pypi_page,
+    "yum-1k": lambda bench: yum.publication(bench.work, bench.report, 1_000, bench.rounds),
+    "yum-20k": lambda bench: yum.publication(bench.work, bench.report, 20_000, bench.rounds),
     "memory": memory,
     "start": start,
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.load import Series
@@ -43,6 +44,16 @@ class Report:
                     "ratio": ratio,
                 }
             )
+
+    def durations(self, title: str, found: Mapping[str, Sequence[float]]) -> None:
+        """Seconds of one contestant a line; the ratio is theirs to ours, so that more is better for us."""
+        ours = median(found["pakhus"])
+        print(f"\n{title}", flush=True)
+        for name, seconds in found.items():
+            ratio = median(seconds) / ours if ours else 0.0
+            own = "" if name == "pakhus" else f"   ratio {ratio:.3g}"
+            print(f"  {name:22} {median(seconds):8.2f} s ({min(seconds):.2f} to {max(seconds):.2f}){own}", flush=True)
+            self.rows.append({"case": title, "contestant": name, "unit": "s", "value": median(seconds), "ratio": ratio})
 
     def figure(self, title: str, value: float, unit: str, note: str = "") -> None:
         print(f"\n{title}: {value:,.2f} {unit}{f'   ({note})' if note else ''}", flush=True)

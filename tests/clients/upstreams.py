@@ -74,6 +74,14 @@ def go_proxy() -> str:
     return found
 
 
+def debian_archive() -> str:
+    """The first archive of the machine's own sources."""
+    found = said("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").splitlines()
+    if not found or not found[0].startswith("http"):
+        programs.missed("this machine's apt has no source that is asked by HTTP")
+    return found[0]
+
+
 def nuget_feed() -> str:
     """What dotnet writes into the configuration of a user who has none."""
     with tempfile.TemporaryDirectory() as home:
@@ -89,6 +97,7 @@ def nuget_feed() -> str:
 ASK: dict[str, Callable[[], str]] = {
     **dict.fromkeys(("pip", "uv", "twine", "poetry"), python_index),
     **dict.fromkeys(("npm", "pnpm", "yarn", "berry"), npm_registry),
+    "apt-get": debian_archive,
     "go": go_proxy,
     "mvn": maven_central,
     "cargo": crates_index,

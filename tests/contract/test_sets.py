@@ -12,6 +12,7 @@ import pytest
 from tests.contract.serving import ADMIN, Serving, serving
 from tests.samples import Request
 
+from pakhus.app import Clock
 from pakhus.database import assets
 from pakhus.domain.content import Component, Coordinates, Query
 from pakhus.domain.repository import RepositoryType
@@ -45,6 +46,9 @@ class Suite(DocumentSet[Model]):
     def entry(self, params: Mapping[str, str]) -> str:
         return f"{self.folder(params)}INDEX"
 
+    def companions(self, params: Mapping[str, str]) -> Sequence[str]:
+        return [f"{self.folder(params)}INDEX.seal"]
+
     def listed(self, ctx: Context, entry: bytes) -> Sequence[str]:
         return [f"{self.folder(ctx.params)}list"]
 
@@ -63,6 +67,7 @@ class Suite(DocumentSet[Model]):
         digest = hashlib.sha256(b"".join(lines)).hexdigest()
         folder = self.folder(ctx.params)
         yield (f"{folder}list", f"{folder}by-hash/{digest}"), lines
+        yield f"{folder}INDEX.seal", [b"seal of ", digest.encode()]
         yield f"{folder}INDEX", [digest.encode()]
 
     def lasting(self, path: str) -> bool:
@@ -146,6 +151,18 @@ async def test_a_set_that_did_not_change_is_not_published_anew(shapes: Shapes) -
     assert after.updated == before.updated
 
 
+async def test_who_asks_by_date_sees_every_publication(shapes: Shapes) -> None:
+    await shapes.put("a")
+    before = await shapes.near.get("hosted", "dists/stable/INDEX")
+    await shapes.put("b")
+
+    since = {"If-Modified-Since": before.headers["last-modified"]}
+    after = await shapes.near.get("hosted", "dists/stable/INDEX", headers=since)
+
+    assert after.status_code == 200
+    assert after.text != before.text
+
+
 async def test_sets_do_not_mix(shapes: Shapes) -> None:
     await shapes.put("a")
     await shapes.put("t", suite="testing")
@@ -175,6 +192,34 @@ async def test_a_superseded_list_can_still_be_read_by_its_digest(shapes: Shapes)
     assert await shapes.names("hosted") == {"a", "b"}
 
     assert (await shapes.near.get("hosted", f"dists/stable/by-hash/{before}")).status_code == 200
+
+
+async def test_the_seal_fits_the_index_that_the_reader_was_given(shapes: Shapes) -> None:
+    await shapes.put("a")
+    for _ in range(2):  # an answer that is repeated counts, too
+        entry = (await shapes.near.get("hosted", "dists/stable/INDEX")).text
+    await shapes.put("b")
+    await shapes.near.application.outbox.deliver()
+
+    assert (await shapes.near.get("hosted", "dists/stable/INDEX.seal")).text == f"seal of {entry}"
+
+    later = (await shapes.near.get("hosted", "dists/stable/INDEX")).text
+    assert later != entry
+    assert (await shapes.near.get("hosted", "dists/stable/INDEX.seal")).text == f"seal of {later}"
+
+
+async def test_a_proxy_keeps_the_seal_with_the_index_that_it_fits(shapes: Shapes) -> None:
+    await shapes.put("a", server="far")
+    entry = (await shapes.near.get("proxy", "dists/stable/INDEX")).text
+    await shapes.put("b", server="far")
+    await shapes.far.get("upstream", "dists/stable/INDEX")
+
+    assert (await shapes.near.get("proxy", "dists/stable/INDEX.seal")).text == f"seal of {entry}"
+
+    await shapes.forget()
+    later = (await shapes.near.get("proxy", "dists/stable/INDEX")).text
+    assert later != entry
+    assert (await shapes.near.get("proxy", "dists/stable/INDEX.seal")).text == f"seal of {later}"
 
 
 async def test_a_client_that_follows_the_index_never_meets_a_mismatch(shapes: Shapes) -> None:
@@ -243,3 +288,40 @@ async def test_repositories_of_other_types_keep_their_own_sets(shapes: Shapes) -
     assert await shapes.names("hosted") == {"a"}
     assert await shapes.names("proxy") == {"b"}
     assert shapes.near.application.services.catalog.get("group").type is RepositoryType.GROUP
+
+
+class Slow(Suite):
+    """A set whose publication takes ten seconds by the server's clock."""
+
+    seconds = 0.0
+
+    def dump(self, ctx: Context, model: Model, sign: Signer) -> Iterator[Published]:
+        self.seconds += 10
+        return super().dump(ctx, model, sign)
+
+
+async def test_what_takes_long_is_not_published_all_the_time_unasked(tmp_path: Path) -> None:
+    slow = Slow()
+
+    class Sums(Format):
+        name = "sums"
+        routes = (slow, Pool())
+
+    clock = Clock(seconds=lambda: slow.seconds)
+    async with serving(tmp_path / "data", formats=[Sums()], clock=clock) as near:
+        await near.create("sums", "hosted", "hosted")
+        await near.ask("hosted", Request("PUT", "pool/stable/a", b"a"))
+        await near.application.outbox.deliver()
+        assert slow.seconds == 10
+
+        await near.ask("hosted", Request("PUT", "pool/stable/b", b"b"))
+        await near.application.outbox.deliver()
+        assert slow.seconds == 10
+
+        await near.get("hosted", "dists/stable/INDEX")
+        assert slow.seconds == 20
+
+        slow.seconds += 31
+        await near.ask("hosted", Request("PUT", "pool/stable/c", b"c"))
+        await near.application.outbox.deliver()
+        assert slow.seconds == 61

@@ -337,6 +337,14 @@ async def test_the_loop_goes_on_while_a_key_is_generated(tmp_path: Path) -> None
         assert longest < 0.5
 
 
+async def test_a_new_repository_has_its_key_before_anybody_asks(near: Serving) -> None:
+    await near.create("signed", "hosted", "hosted")
+    while (shown := (await native(near, "GET", "hosted/signing-keys")).json())["generating"]:
+        await asyncio.sleep(0.01)
+
+    assert len(shown["keys"]) == 1
+
+
 async def test_a_key_is_generated_once_for_all_who_wait(near: Serving) -> None:
     await near.create("signed", "hosted", "hosted")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from pakhus.database.transaction import Transaction
 from pakhus.domain.content import Attributes, Component, Coordinates, Query
 from pakhus.domain.security import Reach
 
+PAGE = 500
 _TOKEN = re.compile(r"(\d+)|([^\d.\-_+~]+)")
 
 _INSERT = insert(component).returning(component.c.id)
@@ -106,6 +107,19 @@ def find(tx: Transaction, repository_id: int, repository: str, query: Query) -> 
     rows = tx.rows(statement)
     found = assets.of_components(tx, repository, [row.id for row in rows]) if query.assets else {}
     return [from_row(row, repository, found) for row in rows]
+
+
+def each(tx: Transaction, repository_id: int, repository: str, query: Query) -> Iterator[Component]:
+    """What `find` gives, without a limit, a page at a time: for repositories that are read as a whole."""
+    after = 0
+    while True:
+        statement = _filtered(select(component), repository_id, query).where(component.c.id > after)
+        rows = tx.rows(statement.order_by(component.c.id).limit(PAGE))
+        found = assets.of_components(tx, repository, [row.id for row in rows]) if query.assets else {}
+        yield from (from_row(row, repository, found) for row in rows)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].id
 
 
 def by_id(tx: Transaction, repository_id: int, repository: str, component_id: int) -> Component | None:

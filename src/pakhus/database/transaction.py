@@ -9,6 +9,7 @@ than handing them to a thread.
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import sqlite3
 import time
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from pydantic_core import from_json
 from sqlalchemy import (
     Connection,
     CursorResult,
@@ -296,6 +298,7 @@ def _engine(url: str, connections: int, kept: int, idle_seconds: float) -> Engin
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
             parsed,
+            json_deserializer=_parsed,
             poolclass=QueuePool,
             pool_size=connections + 4,
             max_overflow=4,
@@ -307,9 +310,23 @@ def _engine(url: str, connections: int, kept: int, idle_seconds: float) -> Engin
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     kept = max(1, kept)
-    engine = create_engine(parsed, pool_size=kept, max_overflow=max(0, connections - kept), pool_pre_ping=True)
+    engine = create_engine(
+        parsed,
+        json_deserializer=_parsed,
+        pool_size=kept,
+        max_overflow=max(0, connections - kept),
+        pool_pre_ping=True,
+    )
     _retire_idle(engine, idle_seconds)
     return engine
+
+
+def _parsed(text: str | bytes) -> Any:
+    """A JSON column's value, read faster than by the standard library, which takes half surrogate pairs as well."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def _retire_idle(engine: Engine, seconds: float) -> None:

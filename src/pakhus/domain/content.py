@@ -163,7 +163,8 @@ class Origin:
 
     A location with a query of its own is asked for as it is; others get the document's parameters of the request.
     `digests` (algorithm → lower-case hex) are promises that are checked before the copy is kept. `otherwise` is asked
-    for when there is nothing at the location.
+    for when there is nothing at the location. `alternatives` (mirrors) are locations of the same bytes, asked in turn
+    where the one before has none, or cannot be asked.
     """
 
     location: str
@@ -171,3 +172,4 @@ class Origin:
     size: int | None = None
     published: datetime | None = None
     otherwise: str = ""
+    alternatives: tuple[str, ...] = ()

@@ -85,7 +85,7 @@ class Engine:
             RepositoryType.GROUP: GroupSource(self),
         }
         self.keyring = keyring
-        self.publisher = Publisher(database, catalog, stores, keyring, self, now=now)
+        self.publisher = Publisher(database, catalog, stores, keyring, self, now=now, seconds=seconds)
 
     async def close(self) -> None:
         """End what goes on in the background."""
@@ -181,7 +181,7 @@ class Engine:
             return None
         if repository.type is RepositoryType.PROXY:
             return await self.proxies.published(repository, route, inside, visit)
-        return await self.publisher.found(repository, route, inside)
+        return await self.publisher.found(repository, route, inside, visit)
 
     async def _public_key(self, repository: Repository, route: PublicKey, ctx: Context) -> Found:
         keys = await self.keyring.keys(repository)

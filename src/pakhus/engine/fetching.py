@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ from pakhus.database import assets, components, leases
 from pakhus.database.components import Version
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.content import NO_FACTS, Asset, Blob, Coordinates, Digests, Facts, Kept, Origin
-from pakhus.domain.errors import DigestMismatch, NotFound, PakhusError, UpstreamDown, UpstreamRefused
+from pakhus.domain.errors import Blocked, DigestMismatch, NotFound, PakhusError, UpstreamDown, UpstreamRefused
 from pakhus.engine.fill import Confirmed, Fill, Missing
 from pakhus.engine.found import Found, Growing, moment
 from pakhus.engine.keeping import BlobVanished, Safe, make_safe
@@ -119,9 +120,30 @@ class Fetcher:
         location = origin.location if asks_itself else with_query(want.route, want.ctx, origin.location)
         if await self._probed(fill, want, location):
             return
+        *mirrors, location = (location, *origin.alternatives)
+        for mirror in mirrors:
+            if await self._mirrored(fill, want, origin, mirror):
+                return
         if await self._answered(fill, want, origin, location, last=not origin.otherwise):
             return
         await self._answered(fill, want, origin, origin.otherwise, last=True)
+
+    async def _mirrored(self, fill: Fill, want: Want, origin: Origin, location: str) -> bool:
+        """Ask one of several places; false when it has nothing or cannot be asked, and another is to be."""
+        async with AsyncExitStack() as stack:
+            request = self._upstreams.request(want.remote, location, headers=request_headers(want))
+            try:
+                response = await stack.enter_async_context(request)
+            except (UpstreamDown, Blocked) as error:
+                log.info("mirror_skipped", repository=want.repository.name, path=want.key, reason=error.message)
+                return False
+            if response.status == 304 and want.kept is not None:
+                await self._confirm(fill, want, response)
+            elif response.status == 200:
+                await self._receive(fill, want, origin, response)
+            else:
+                return False
+            return True
 
     async def _probed(self, fill: Fill, want: Want, location: str) -> bool:
         """Ask by HEAD, where that is enough; true when the kept copy is confirmed."""

@@ -15,7 +15,7 @@ from pakhus.domain.errors import Blocked, Unavailable
 from pakhus.domain.repository import Repository
 from pakhus.engine.found import Edition, Found, Visit
 from pakhus.kit.context import Context
-from pakhus.kit.format import Derived, File
+from pakhus.kit.format import Derived, DocumentSet, File
 
 
 class Walk(Protocol):
@@ -63,7 +63,11 @@ class GroupSource:
             models = [model for edition in editions if (model := await edition.model()) is not None]
             if not models and down is not None:
                 raise down
-            return document.merge(ctx, models) if models else None
+            if not models:
+                return None
+            if isinstance(document, DocumentSet):  # of all that the members have
+                return await asyncio.to_thread(document.merge, ctx, models)
+            return document.merge(ctx, models)
 
         version = hashlib.sha256("\n".join(edition.version for edition in editions).encode()).hexdigest()
         moments = [edition.modified for edition in editions if edition.modified is not None]

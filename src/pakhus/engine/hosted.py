@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,8 +44,7 @@ class HostedSource:
         async def model() -> Any:
             if document.local or (is_set and revision == 0):
                 return document.build(ctx, ())
-            found = await self._database.read(_find, repository, queries)
-            return document.build(ctx, found)
+            return await self._database.read(_built, repository, queries, document, ctx)
 
         return Edition(f"{repository.id}.{revision}", model, changed)
 
@@ -56,10 +55,24 @@ def _revision(tx: Transaction, repository_id: int, keys: Sequence[str]) -> tuple
     return sum(value for value, _ in found), max((moment for _, moment in found if moment is not None), default=None)
 
 
-def _find(tx: Transaction, repository: Repository, queries: Sequence[Query]) -> list[Component]:
+def _built(
+    tx: Transaction, repository: Repository, queries: Sequence[Query], document: Derived[Any], ctx: Context
+) -> Any:
+    """The model, made where the components are read, so that a set of many need not hold all of them at once."""
+    found = _each(tx, repository, queries)
+    return document.build(ctx, found if isinstance(document, DocumentSet) else list(found))
+
+
+def _each(tx: Transaction, repository: Repository, queries: Sequence[Query]) -> Iterator[Component]:
     """Each component once, although several queries find it."""
-    found = (each for query in queries for each in components.find(tx, repository.id, repository.name, query))
-    return list({(each.id, each.coordinates): each for each in found}.values())
+    seen = set()
+    for query in queries:
+        by_pages = query.limit is None and not query.packages
+        for found in (components.each if by_pages else components.find)(tx, repository.id, repository.name, query):
+            key = (found.id, found.coordinates)
+            if key not in seen:
+                seen.add(key)
+                yield found
 
 
 def from_asset(asset: Asset, stores: Stores) -> Found:

@@ -18,9 +18,11 @@ from pakhus.database.signing_keys import KeyRow
 from pakhus.database.transaction import Database
 from pakhus.database.vault import Vault
 from pakhus.domain.errors import Busy
-from pakhus.domain.repository import Repository
+from pakhus.domain.repository import Repository, RepositoryType
 from pakhus.engine import openpgp
 from pakhus.engine.openpgp import Ring, Secret
+from pakhus.engine.outdating import sets_of
+from pakhus.kit.format import Format
 
 log = structlog.get_logger()
 
@@ -41,6 +43,11 @@ class Keys:
         return openpgp.published([row.public for row in self.rows], armored=armored)
 
 
+def signs(format: Format, repository: Repository) -> bool:
+    """Does the repository sign what it publishes? A proxy has its upstream's signatures."""
+    return repository.type is not RepositoryType.PROXY and any(each.signed for each in sets_of(format))
+
+
 class Keyring:
     def __init__(
         self,
@@ -58,6 +65,7 @@ class Keyring:
         self._overlap = overlap
         self._now = now
         self._generating: dict[int, asyncio.Task[None]] = {}
+        self._one_at_a_time = asyncio.Semaphore(1)
 
     async def keys(self, repository: Repository) -> Keys:
         """Those that sign now; a first one is generated where there is none. Raises `Busy` when that takes long."""
@@ -86,8 +94,14 @@ class Keyring:
         if task is None:
             task = asyncio.create_task(self._generate(repository, first, overlap), name=f"key of {repository.name}")
             self._generating[repository.id] = task
-            task.add_done_callback(lambda done: self._generating.pop(repository.id, None))
+            task.add_done_callback(lambda done: self._ended(repository, done))
         return task
+
+    def _ended(self, repository: Repository, task: asyncio.Task[None]) -> None:
+        """Nobody may have waited: a failure is told here, too. Whoever needs the key tries again."""
+        self._generating.pop(repository.id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("signing_key_not_generated", repository=repository.name, reason=str(error))
 
     async def read(self, keypair: str, passphrase: str) -> KeyRow:
         """A key that somebody brings, checked and sealed. Raises `Invalid`."""
@@ -104,7 +118,8 @@ class Keyring:
 
     async def _generate(self, repository: Repository, first: bool, overlap: timedelta | None) -> None:
         user_id = f"{repository.name} ({repository.format} repository)"
-        key = self._sealed(await openpgp.generate(user_id, self._algorithm))
+        async with self._one_at_a_time:
+            key = self._sealed(await openpgp.generate(user_id, self._algorithm))
         if first:
             await self._database.write(signing_keys.first, repository.id, repository.name, key)
         else:

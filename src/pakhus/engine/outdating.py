@@ -10,7 +10,7 @@ from pakhus.database.transaction import Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Coordinates
 from pakhus.domain.repository import Repository
-from pakhus.kit.context import Change, Removal
+from pakhus.kit.context import Change, Deposit, Removal
 from pakhus.kit.format import DocumentSet, Format
 
 Outdated = set[tuple[str, tuple[tuple[str, str], ...]]]
@@ -35,15 +35,15 @@ def affected(
 
 
 def touched_by(tx: Transaction, repository: Repository, changes: Iterable[Change]) -> set[Coordinates]:
-    """The components that changes are about to touch."""
+    """The components that changes are about to touch, those among them whose file is replaced by another's."""
     found = set()
     for change in changes:
-        coordinates = change.coordinates
-        if isinstance(change, Removal) and change.path is not None:
+        if change.coordinates is not None:
+            found.add(change.coordinates)
+        if isinstance(change, Deposit | Removal) and change.path is not None:
             asset = assets.by_path(tx, repository.id, repository.name, change.path)
-            coordinates = None if asset is None else asset.coordinates
-        if coordinates is not None:
-            found.add(coordinates)
+            if asset is not None and asset.coordinates is not None:
+                found.add(asset.coordinates)
     return found
 
 

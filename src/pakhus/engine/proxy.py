@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -22,6 +23,7 @@ from pakhus.domain.errors import (
 )
 from pakhus.domain.policies import fresh_for
 from pakhus.domain.repository import Repository
+from pakhus.engine.companions import Companions
 from pakhus.engine.fetching import Fetcher, parsed
 from pakhus.engine.fill import Confirmed, Fills, Missing
 from pakhus.engine.found import Edition, Found, Visit
@@ -37,6 +39,8 @@ from pakhus.kit.paths import expand
 from pakhus.remote.client import Upstreams
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class ProxySource:
@@ -59,6 +63,7 @@ class ProxySource:
         self._now = now
         self._seconds = seconds
         self._negatives = Negatives(seconds)
+        self._companions = Companions(seconds)
         self._fetcher = Fetcher(
             database,
             stores,
@@ -86,10 +91,32 @@ class ProxySource:
     ) -> Found | None:
         """A file of upstream's set, as upstream has it."""
         want = await self._want(repository, Relayed(route), ctx, visit)
+        companions = route.companions(ctx.params)
+        if companions and ctx.path in (route.entry(ctx.params), *companions):
+            return await self._together(want, route, companions)
         max_age = -1 if route.immutable(ctx) else want.remote.metadata_max_age
         if want.kept is not None and await self._is_current(want, want.kept, route):
             return self._found(want, want.kept, max_age)
         return await self._brought(want, max_age)
+
+    async def _together(self, want: Want, route: DocumentSet[Any], companions: Sequence[str]) -> Found | None:
+        """The entry, or what vouches for it: kept together, and given to each reader as they fit (`companions`)."""
+        repository, ctx, visit = want.repository, want.ctx, want.visit
+        shelf = (repository.id, route.folder(ctx.params))
+        asset = self._companions.find(shelf, visit, ctx.path) if ctx.path in companions else None
+        if asset is None:
+            asset = await self._set_asset(repository, route, ctx, visit)
+        if asset is None:
+            return self._stale(want)
+        if ctx.path not in companions:
+            is_new = want.kept is None or want.kept.blob.id != asset.blob.id
+            found = {}
+            for path in companions:
+                if is_new or await self._kept(repository, path) is not None:
+                    with suppress(Unavailable):
+                        found[path] = await self._set_asset(repository, route, ctx.at(path, ctx.params), visit)
+            self._companions.remember(shelf, visit, {path: each for path, each in found.items() if each is not None})
+        return replace(from_asset(asset, self._stores), fresh_for=0.0)
 
     async def _is_current(self, want: Want, asset: Asset, route: DocumentSet[Any]) -> bool:
         """Is the kept file fresh, and not older than the entry that vouches for it?"""
@@ -153,11 +180,11 @@ class ProxySource:
 
         async def model() -> Any:
             files = {entry.path: await self._read(entry, Document.limit)}
-            for path in route.listed(ctx, files[entry.path]):
+            for path in _understood(route, ctx, lambda: route.listed(ctx, files[entry.path])):
                 asset = await self._set_asset(repository, route, ctx.at(path, ctx.params), visit)
                 if asset is not None:
                     files[path] = await self._read(asset, Document.limit)
-            return await asyncio.to_thread(_parsed_set, route, ctx, files)
+            return await asyncio.to_thread(_understood, route, ctx, lambda: route.parse(ctx, files))
 
         version = f"{repository.id}.{entry.blob.digests.sha256}"
         return Edition(version, model, entry.updated)
@@ -291,9 +318,9 @@ def _immediately(value: Any) -> Callable[[], Any]:
     return model
 
 
-def _parsed_set(route: DocumentSet[Any], ctx: Context, files: Mapping[str, bytes]) -> Any:
+def _understood(route: DocumentSet[Any], ctx: Context, read: Callable[[], T]) -> T:
     """A set that cannot be read is an upstream that cannot be used."""
     try:
-        return route.parse(ctx, files)
+        return read()
     except (PakhusError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
         raise UpstreamRefused(f"upstream's {route.folder(ctx.params)} is malformed: {error}") from error

@@ -7,9 +7,10 @@ when its entry is asked for, or before, by the outbox. Coordination: a lease for
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -19,13 +20,14 @@ from pakhus.database import assets, leases
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset
-from pakhus.domain.errors import Busy, PakhusError
+from pakhus.domain.errors import Busy, PakhusError, Unavailable
 from pakhus.domain.events import Event
 from pakhus.domain.initiator import SYSTEM as SERVER
 from pakhus.domain.initiator import acting
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Grant
 from pakhus.engine.catalog import Catalog
+from pakhus.engine.companions import Companions
 from pakhus.engine.found import Edition, Found, Visit
 from pakhus.engine.hosted import from_asset
 from pakhus.engine.keeping import Safe, make_safe
@@ -42,6 +44,8 @@ SYSTEM = Visit(Actor("*system", (Grant.parse("*", privilege="system"),)))
 
 LEASE_SECONDS = 120.0
 PATIENCE_SECONDS = 20.0
+SHORT_SECONDS, REST = 1.0, 3.0
+"""After a publication that took longer than short, so many times as long passes before the next one unasked."""
 PIECE_BYTES = 1 << 20
 MOST_FILES = 100_000
 EDITION = "edition"
@@ -87,6 +91,7 @@ class Publisher:
         editions: Editions,
         *,
         now: Callable[[], datetime],
+        seconds: Callable[[], float],
     ) -> None:
         self._database = database
         self._catalog = catalog
@@ -94,30 +99,59 @@ class Publisher:
         self._keyring = keyring
         self._editions = editions
         self._now = now
+        self._seconds = seconds
+        self._companions = Companions(seconds)
         self._owner = secrets.token_hex(8)
         self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._waiting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._resting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._took: dict[tuple[int, str], tuple[float, float]] = {}
 
-    async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context) -> Found | None:
+    async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit) -> Found | None:
         """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
         shelf = self._shelf(repository, route, ctx.params)
-        late: Exception | None = None
+        late: Unavailable | None = None
         if route.begins(ctx.path, shelf.ctx.params):
             late = await self._brought_up_to_date(shelf)
-        asset = await self._asset(shelf, ctx.path)
-        if asset is None and late is not None:
-            raise Busy(f"{shelf.folder} is being published: try again in a moment") from late
-        return None if asset is None else from_asset(asset, self._stores)
+        companions = route.companions(shelf.ctx.params)
+        asset = await self._given(shelf, companions, ctx.path, visit)
+        if asset is None:
+            asset = await self._asset(shelf, ctx.path)
+        if asset is None:
+            if late is not None:
+                raise late
+            return None
+        found = from_asset(asset, self._stores)
+        # What differs by reader is decided for each, never replayed.
+        return replace(found, fresh_for=0.0) if ctx.path in (shelf.entry, *companions) and companions else found
 
-    async def _brought_up_to_date(self, shelf: Shelf) -> Exception | None:
+    async def _given(self, shelf: Shelf, companions: Sequence[str], path: str, visit: Visit) -> Asset | None:
+        """The entry, remembered with what vouches for it; or what vouches for the entry that this reader was given."""
+        if path in companions:
+            return self._companions.find(shelf.key, visit, path)
+        if path != shelf.entry or not companions:
+            return None
+        paths = (shelf.entry, *companions)
+        known = await self._database.glance(assets.by_paths, shelf.repository.id, shelf.repository.name, paths)
+        entry = known.pop(shelf.entry, None)
+        if entry is not None:
+            self._companions.remember(shelf.key, visit, known)
+        return entry
+
+    async def _brought_up_to_date(self, shelf: Shelf) -> Unavailable | None:
         """Why the set is outdated still, if it is: a long publication goes on, whoever stops waiting for it."""
+        late: Unavailable
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self.publish(shelf)
-        except (TimeoutError, Busy) as error:
-            log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder)
-            return error
-        return None
+        except TimeoutError:
+            late = Busy(f"{shelf.folder} is being published: try again in a moment")
+        except Unavailable as error:
+            late = error
+        else:
+            return None
+        log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder, reason=late.message)
+        return late
 
     async def __call__(self, batch: Sequence[Event]) -> None:
         """A subscriber: publishes what is outdated, so that no client has to wait for it."""
@@ -133,10 +167,33 @@ class Publisher:
             route = None if repository is None else self._route(repository, path)
             if repository is None or route is None:
                 continue
+            shelf = self._shelf(repository, route, dict(params))
+            if (rest := self._rest(shelf)) > 0:
+                self._publish_later(shelf, rest)
+                continue
             try:
-                await self.publish(self._shelf(repository, route, dict(params)))
+                await self.publish(shelf)
             except PakhusError as error:
                 log.warning("set_not_published", repository=name, params=dict(params), reason=error.message)
+
+    def _rest(self, shelf: Shelf) -> float:
+        """Seconds until the set is published again unasked: a stream of uploads must not build a large one all the
+        time. Who asks for it meanwhile is not kept waiting."""
+        ended, took = self._took.get(shelf.key, (0.0, 0.0))
+        return ended + took * REST - self._seconds() if took > SHORT_SECONDS else 0.0
+
+    def _publish_later(self, shelf: Shelf, seconds: float) -> None:
+        if shelf.key not in self._resting:
+            task = asyncio.create_task(self._rested(shelf, seconds))
+            task.add_done_callback(_retrieved)
+            self._resting[shelf.key] = task
+
+    async def _rested(self, shelf: Shelf, seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            del self._resting[shelf.key]
+        await self.publish(shelf)
 
     async def publish(self, shelf: Shelf) -> None:
         """Bring a set up to date; nothing to do when its edition stands.
@@ -155,7 +212,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Stop what is being published: what stands is whole."""
-        tasks = {*self._waiting.values(), *self._publishing.values()}
+        tasks = {*self._resting.values(), *self._waiting.values(), *self._publishing.values()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -176,7 +233,7 @@ class Publisher:
         if entry is None or self._is_old(shelf, entry):
             return False
         edition = await self._edition(shelf)
-        return _published(entry) == _version(edition, await self._known_keys(shelf))
+        return _published(entry) == _version(shelf, edition, await self._known_keys(shelf))
 
     def _is_old(self, shelf: Shelf, entry: Asset) -> bool:
         lifetime = shelf.route.lifetime(shelf.ctx)
@@ -185,8 +242,10 @@ class Publisher:
     async def _publish(self, shelf: Shelf) -> None:
         if await self._stands(shelf):
             return
-        edition = await self._edition(shelf)
         entry = await self._asset(shelf, shelf.entry)
+        await self._second_after(entry)
+        begun = self._seconds()
+        edition = await self._edition(shelf)
         model = None if edition is None else await edition.model()
         if model is None and entry is None:
             return
@@ -195,8 +254,15 @@ class Publisher:
             return  # another process builds it; what stands is whole
         try:
             await self._build(shelf, edition, model)
+            self._took[shelf.key] = (self._seconds(), self._seconds() - begun)
         finally:
             await self._database.write(leases.release, name, self._owner)
+
+    async def _second_after(self, entry: Asset | None) -> None:
+        """Clients that ask by date (RFC 9110, section 8.8.2.2) tell publications apart by whole seconds."""
+        now = self._now()
+        if entry is not None and entry.updated.replace(microsecond=0) == now.replace(microsecond=0):
+            await asyncio.sleep(1 - now.microsecond / 1_000_000)
 
     async def _build(self, shelf: Shelf, edition: Edition[Any] | None, model: Any) -> None:
         keys = NO_KEYS
@@ -209,7 +275,7 @@ class Publisher:
                 async for paths, chunks in _files(dumped):
                     files.append((paths, await self._keep(shelf, chunks)))
             with acting(SERVER):
-                await self._database.write(_swap, shelf, files, _version(edition, keys))
+                await self._database.write(_swap, shelf, files, _version(shelf, edition, keys))
         finally:
             for _, safe in files:
                 await safe.done()
@@ -260,9 +326,12 @@ def _retrieved(task: asyncio.Task[None]) -> None:
         log.warning("set_not_published", reason=str(error) or type(error).__name__)
 
 
-def _version(edition: Edition[Any] | None, keys: Keys) -> str:
-    """What the edition of a set that tells this, signed by these, is called."""
-    return "" if edition is None else f"{edition.version} {keys.edition}".rstrip()
+def _version(shelf: Shelf, edition: Edition[Any] | None, keys: Keys) -> str:
+    """What the edition of a set that tells this, with these settings and signed by these keys, is called."""
+    if edition is None:
+        return ""
+    options = shelf.ctx.settings.model_dump_json()
+    return f"{edition.version} {hashlib.sha256(options.encode()).hexdigest()[:16]} {keys.edition}".rstrip()
 
 
 def _published(entry: Asset | None) -> str | None:

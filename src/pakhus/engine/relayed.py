@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pakhus.kit.context import Context
+from pakhus.domain.content import Origin
+from pakhus.kit.context import Context, Upstream
 from pakhus.kit.format import DocumentSet, File
 
 
@@ -17,3 +18,6 @@ class Relayed(File):
 
     def content_type(self, ctx: Context) -> str:
         return self._set.content_type(ctx.path)
+
+    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
+        return await self._set.origin(ctx, upstream)

@@ -5,32 +5,22 @@ Each refusal is a `BadPackage` whose message names the member. Names come as the
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import re
-import sys
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import BinaryIO
 
 from pakhus.domain.errors import BadPackage
+from pakhus.kit.compressed import CHUNK, CORRUPT, Source, decompressed
 
-if TYPE_CHECKING or sys.version_info < (3, 14):
-    from backports import zstd
-else:
-    from compression import zstd
-
-CHUNK = 1 << 16
 BLOCK = 512
 SMALL = 1 << 20
 """Up to this size no ratio is asked for, and extended tar headers must stay below it (bytes)."""
 MAX_ZIP_DIRECTORY = 64 << 20
-MAX_XZ_MEMORY = 256 << 20
 _UNSAFE = re.compile(r"[\x00\r\n]|^[/\\]|^[A-Za-z]:[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)")
 
 
@@ -98,6 +88,16 @@ def read_tar(
         if first_only:
             break
         stream.skip(_padded(size) - size)
+    return found
+
+
+def tar_names(body: BinaryIO, limits: Limits = DEFAULT) -> list[str]:
+    """The names of all files and links, in order; everything is decompressed and counted. Raises `BadPackage`."""
+    found: list[str] = []
+    stream = _Tape(body, limits.total)
+    for name, size in _tar_files(stream, limits.entries, links=True):
+        found.append(name)
+        stream.skip(_padded(size))
     return found
 
 
@@ -181,8 +181,10 @@ def _check_name(name: str) -> None:
 # tar
 
 
-def _tar_files(tape: _Tape, entries: int) -> Iterator[tuple[str, int]]:
-    """Name and size of each regular file; whoever asks for the next has read or skipped the file and its padding.
+def _tar_files(tape: _Tape, entries: int, *, links: bool = False) -> Iterator[tuple[str, int]]:
+    """Name and size of each regular file, with `links` of links, too.
+
+    Whoever asks for the next has read or skipped the file and its padding.
 
     Layout: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU's long names.
     """
@@ -213,7 +215,8 @@ def _tar_files(tape: _Tape, entries: int) -> Iterator[tuple[str, int]]:
             if header.type in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE) and not sparse:
                 yield name_, size
             elif header.type in _WITHOUT_CONTENT:
-                continue
+                if links and header.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
+                    yield name_, 0
             else:
                 tape.skip(_padded(size))
 
@@ -265,8 +268,8 @@ class _Tape:
         body.seek(-len(magic), 1)
         if not magic:
             raise BadPackage("the archive is empty")
-        self._plain = body if (source := _decompressed(magic, body)) is None else None
-        self._source: _Source = source or body
+        self._plain = body if (source := decompressed(magic, body)) is None else None
+        self._source: Source = source or body
         self._limit = self._left = limit
 
     def header(self) -> bytes | None:
@@ -307,7 +310,7 @@ class _Tape:
         while size:
             try:
                 part = self._source.read(min(size, CHUNK))
-            except (EOFError, zlib.error, gzip.BadGzipFile, _CorruptError) as error:
+            except CORRUPT as error:
                 raise BadPackage(f"the archive is truncated or corrupt: {error}") from error
             if not part:
                 break
@@ -317,63 +320,3 @@ class _Tape:
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
-
-
-class _Source(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
-
-
-class _CorruptError(Exception):
-    pass
-
-
-class _Streams:
-    """Concatenated compressed streams, read as one; never more than asked for is decompressed."""
-
-    def __init__(self, body: BinaryIO, start: Callable[[], _Decompressor]) -> None:
-        self._body, self._start, self._current = body, start, start()
-
-    def read(self, size: int, /) -> bytes:
-        while True:
-            given = b""
-            if self._current.eof:
-                given = (self._current.unused_data or self._body.read(CHUNK)).lstrip(b"\0")
-                if not given:
-                    if not self._body.read(1):
-                        return b""
-                    self._body.seek(-1, 1)
-                    continue
-                self._current = self._start()
-            elif self._current.needs_input:
-                given = self._body.read(CHUNK)
-                if not given:
-                    raise EOFError("the compressed stream ends early")
-            try:
-                out = self._current.decompress(given, size)
-            except (OSError, ValueError, lzma.LZMAError, zstd.ZstdError) as error:
-                raise _CorruptError(str(error)) from error
-            if out:
-                return out
-
-
-def _decompressed(magic: bytes, body: BinaryIO) -> _Source | None:
-    """The decompressed body, `None` if it is not compressed."""
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=body, mode="rb")
-    if magic.startswith(b"BZh"):
-        return _Streams(body, bz2.BZ2Decompressor)
-    if magic.startswith((b"\xfd7zXZ\0", b"\x5d\0\0")):
-        return _Streams(body, lambda: lzma.LZMADecompressor(memlimit=MAX_XZ_MEMORY))
-    if magic.startswith(b"\x28\xb5\x2f\xfd") or re.match(rb"[\x50-\x5f]\x2a\x4d\x18", magic):
-        return _Streams(body, zstd.ZstdDecompressor)
-    return None

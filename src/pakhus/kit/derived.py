@@ -117,6 +117,10 @@ class DocumentSet(Derived[Model]):
         """Do clients begin to read the set with this file? Then it is brought up to date first."""
         return path == self.entry(params)
 
+    def companions(self, params: Mapping[str, str]) -> Sequence[str]:
+        """Files that clients fetch right after the entry, under names that stay, and that fit no other entry."""
+        return ()
+
     @abstractmethod
     def listed(self, ctx: Context, entry: bytes) -> Sequence[str]:
         """The other files that `parse` needs, by the entry of an upstream's set."""
@@ -143,3 +147,7 @@ class DocumentSet(Derived[Model]):
 
     def content_type(self, path: str) -> str:
         return mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
+
+    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
+        """Where the upstream keeps a file of the set: the same path, unless the protocol says otherwise."""
+        return Origin(ctx.path)

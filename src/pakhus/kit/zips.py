@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pakhus.domain.errors import BadPackage
-from pakhus.kit.archives import CHUNK, DEFAULT, Limits, check_zip_member, opened_zip, zip_errors
+from pakhus.kit.archives import DEFAULT, Limits, check_zip_member, opened_zip, zip_errors
+from pakhus.kit.compressed import CHUNK
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pakhus.database.signing_keys import KeyRow
 from pakhus.domain.errors import Invalid
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Permission
-from pakhus.engine.outdating import sets_of
+from pakhus.engine.keyring import signs
 from pakhus.rest.bodies import Moment, NativeShape, Taking
 from pakhus.rest.repositories import Administering
 from pakhus.rest.rights import Here, OnRepository
@@ -101,6 +101,5 @@ def _shown(row: KeyRow) -> SigningKeyXO:
 
 def _check_signs(services: Here, repository: Repository) -> None:
     """Raise `Invalid` where a key would change nothing."""
-    signed = any(each.signed for each in sets_of(services.catalog.format(repository)))
-    if not signed or repository.remote is not None:
+    if not signs(services.catalog.format(repository), repository):
         raise Invalid(NOT_SIGNED.format(name=repository.name))

@@ -84,7 +84,7 @@ class Bootstrap:
         for format in self._catalog.formats.values():
             for type, body in format.starters(known.get(format.name)):
                 if self._catalog.find(body["name"]) is None:
-                    await self._repositories.create(format.name, RepositoryType(type), body)
+                    await self._repositories.create(format.name, RepositoryType(type), body, prepared=False)
 
 
 def _first_rows(tx: Transaction, start: Start, hashed: str) -> bool:

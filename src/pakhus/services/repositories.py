@@ -18,7 +18,7 @@ from pakhus.database.vault import Vault
 from pakhus.domain.errors import Invalid, RepositoryNotFound
 from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType, RoutingRule, WritePolicy
 from pakhus.engine.catalog import Catalog
-from pakhus.engine.keyring import Keyring
+from pakhus.engine.keyring import Keyring, signs
 from pakhus.kit.context import SigningKeyPair
 from pakhus.services import builtin_privileges, doors
 
@@ -45,8 +45,11 @@ class Repositories:
             raise RepositoryNotFound("Repository not found")
         return found
 
-    async def create(self, format: str, type: RepositoryType, body: Settings) -> Repository:
-        """A new repository from the object that the REST API takes. Raises `Invalid`."""
+    async def create(self, format: str, type: RepositoryType, body: Settings, *, prepared: bool = True) -> Repository:
+        """A new repository from the object that the REST API takes. Raises `Invalid`.
+
+        A `prepared` one begins at once to generate the key that it will sign with; any other when it needs one.
+        """
         await self._catalog.refresh()
         name = str(body.get("name") or "")
         if not NAME.match(name):
@@ -59,10 +62,13 @@ class Repositories:
         key = await self._brought_key(format, type, settings)
         new = described(name, format, type, settings, rule=self._rule(body))
         identity = await self._database.write(repositories.create, new, self._vault.seal(settings))
+        created = replace(new, id=identity)
         if key is not None:
-            await self._keyring.rotate(replace(new, id=identity), key)
+            await self._keyring.rotate(created, key)
+        elif prepared and signs(self._catalog.formats[format], created):
+            self._keyring.generate(created, first=True)
         await self._catalog.refresh()
-        return replace(new, id=identity)
+        return created
 
     async def update(self, format: str, type: RepositoryType, name: str, body: Settings) -> None:
         """Replace a repository's settings; secrets that the body leaves out stay."""

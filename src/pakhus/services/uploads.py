@@ -139,7 +139,8 @@ def checked(upload: UploadForm, form: Form) -> Form:
     for position, asset in enumerate(form.assets, 1):
         for each in _missing(upload.asset_fields, asset.fields):
             raise Invalid(f"Missing required asset field '{label(each)}' on '{position}'")
-    _refuse_twins(form.assets)
+    if upload.asset_fields:  # files without fields say themselves what they are
+        _refuse_twins(form.assets)
     return form
 
 
