@@ -19,7 +19,7 @@ from pakhus.database import assets, leases
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset
-from pakhus.domain.errors import Busy, PakhusError, Unavailable
+from pakhus.domain.errors import Busy, Unavailable
 from pakhus.domain.events import Event
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Grant
@@ -95,6 +95,7 @@ class Publisher:
         self._owner = secrets.token_hex(8)
         self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._waiting: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._begun: set[asyncio.Task[None]] = set()
 
     async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context) -> Found | None:
         """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
@@ -123,7 +124,11 @@ class Publisher:
         return late
 
     async def __call__(self, batch: Sequence[Event]) -> None:
-        """A subscriber: publishes what is outdated, so that no client has to wait for it."""
+        """A subscriber: publishes what is outdated, so that no client has to wait for it.
+
+        It goes on in the background: other subscribers do not wait, and a publication that is lost is made up for
+        when a client asks.
+        """
         outdated = {
             (event.repository, event.details["route"], tuple(sorted(event.details["params"].items())))
             for event in batch
@@ -136,10 +141,13 @@ class Publisher:
             route = None if repository is None else self._route(repository, path)
             if repository is None or route is None:
                 continue
-            try:
-                await self.publish(self._shelf(repository, route, dict(params)))
-            except PakhusError as error:
-                log.warning("set_not_published", repository=name, params=dict(params), reason=error.message)
+            task = asyncio.create_task(self.publish(self._shelf(repository, route, dict(params))))
+            self._begun.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._begun.discard(task)
+        _retrieved(task)
 
     async def publish(self, shelf: Shelf) -> None:
         """Bring a set up to date; nothing to do when its edition stands.
@@ -158,7 +166,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Stop what is being published: what stands is whole."""
-        tasks = {*self._waiting.values(), *self._publishing.values()}
+        tasks = {*self._begun, *self._waiting.values(), *self._publishing.values()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
