@@ -140,6 +140,22 @@ def test_token_may_do_what_its_scopes_say_until_it_is_revoked(member: Shell) -> 
     member.run("download", "raw-hosted", "scopes/x.txt", "-o", "z.txt", code=3, **reader)
 
 
+def test_explanation_says_why_and_what_would_change_it(member: Shell) -> None:
+    words = ("explain", "-", "read", "raw-hosted", "x.txt")
+    printed = member.run(*words).stdout.splitlines()
+    told = member.json(*words)
+
+    assert printed[0] == "- account anonymous: anonymous access is off: log in"
+    assert printed[-2:] == [
+        "no: a caller without credentials, read raw-hosted/x.txt",
+        "  to allow it: enable anonymous access",
+    ]
+    assert [change["kind"] for change in told["changes"]] == ["anonymous"]
+    assert member.json("explain", "admin", "read", "raw-hosted", "x.txt")["allowed"] is True
+    member.run("explain", "nobody", "read", "raw-hosted", "x.txt", code=4)
+    member.run("explain", "admin", "fly", "raw-hosted", "x.txt", code=2)
+
+
 def test_client_side_is_found_healthy(member: Shell) -> None:
     found = {check["check"]: check["state"] for check in member.json("doctor")}
     assert found["login"] == "ok"

@@ -96,6 +96,7 @@ class TestEnvironment:
         "auth.anonymous_enabled": "yes",
         "auth.password_min_length": "12",
         "auth.token_max_days": "90",
+        "auth.login_token_days": "7",
         "bootstrap.admin_username": "root",
         "bootstrap.admin_password": "s3cret",
         "bootstrap.admin_email": "root@example.org",

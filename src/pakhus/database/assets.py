@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, exists, insert, select, update
 
+from pakhus.csel import holds
+from pakhus.database.narrowing import is_exact, within
 from pakhus.database.tables import asset, blob, component, reference
 from pakhus.database.transaction import Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset, Attributes, Blob, Coordinates, Digests, Kept
+from pakhus.domain.security import Reach
 
 BLOB_COLUMNS = (
     blob.c.id.label("blob_id"),
@@ -51,13 +54,19 @@ _SELECT = (
 )
 _BY_PATH = _SELECT.where(asset.c.repository_id == bindparam("repository"), asset.c.path == bindparam("path"))
 
+SOME = 500
+"""Paths that are looked at together where the database cannot tell which of them are within reach."""
+
 # Statements are built once: building one for every call costs as much as running it.
 _INSERT = insert(asset).returning(asset.c.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row to be: what a deposit or a fill knows when its blob is safe."""
+    """A row to be: what a deposit or a fill knows when its blob is safe.
+
+    What is `derived` the server has made of other content, whose change was told already.
+    """
 
     path: str
     blob_id: int
@@ -68,6 +77,8 @@ class Entry:
     uploader: str = ""
     uploader_ip: str = ""
     kept: Kept | None = None
+    sha256: str = ""
+    derived: bool = False
 
 
 def by_path(tx: Transaction, repository_id: int, repository: str, path: str) -> Asset | None:
@@ -89,9 +100,12 @@ def by_id(tx: Transaction, repository_id: int, repository: str, asset_id: int) -
     return None if row is None else from_row(row, repository)
 
 
-def page(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Asset]:
-    """Assets in the order of their identity, from the one after `after`."""
+def page(
+    tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int, reach: Reach = True
+) -> list[Asset]:
+    """Assets in the order of their identity, from the one after `after`: those within reach, and maybe more."""
     statement = _SELECT.where(asset.c.repository_id == repository_id, asset.c.id > after)
+    statement = statement.where(within(asset.c.path, reach, tx.dialect))
     return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.id).limit(limit))]
 
 
@@ -101,26 +115,48 @@ def below(tx: Transaction, repository_id: int, repository: str, prefix: str, *, 
     return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.path).limit(limit))]
 
 
-def children(tx: Transaction, repository_id: int, prefix: str, *, after: str = "", limit: int) -> list[str]:
+def children(
+    tx: Transaction, repository_id: int, prefix: str, *, after: str = "", limit: int, reach: Reach = True
+) -> list[str]:
     """The names right below a folder (`prefix` ends with `/` or is empty), folders with a trailing `/`.
 
-    Each step of the walk is one index seek, so that a folder of a million files costs what is shown of it.
+    Only those that the reach holds for, and folders of such. Each step of the walk is one index seek, so that a folder
+    of a million files costs what is shown of it.
     """
     names: list[str] = []
-    floor = prefix + after
+    floor = _behind(prefix, after)
     while len(names) < limit:
-        statement = select(asset.c.path).where(
-            asset.c.repository_id == repository_id,
-            asset.c.path > floor,
-            *([asset.c.path < _successor(prefix)] if prefix else []),
-        )
-        path = tx.value(statement.order_by(asset.c.path).limit(1))
+        path = _next(tx, repository_id, prefix, floor, reach)
         if path is None:
             break
         head, slash, _ = path[len(prefix) :].partition("/")
         names.append(head + slash)
-        floor = prefix + head + ("/\U0010ffff" if slash else "")
+        floor = _behind(prefix, head + slash)
     return names
+
+
+def _next(tx: Transaction, repository_id: int, prefix: str, floor: str, reach: Reach) -> str | None:
+    """The first path below a folder after `floor` that the reach holds for."""
+    while True:
+        statement = select(asset.c.path).where(
+            asset.c.repository_id == repository_id,
+            asset.c.path > floor,
+            *([asset.c.path < _successor(prefix)] if prefix else []),
+            within(asset.c.path, reach, tx.dialect),
+        )
+        exact = is_exact(reach, tx.dialect)
+        paths = [row.path for row in tx.rows(statement.order_by(asset.c.path).limit(1 if exact else SOME))]
+        if exact or isinstance(reach, bool):
+            return paths[0] if paths else None
+        found = next((path for path in paths if holds(reach, "", "/" + path)), None)
+        if found is not None or len(paths) < SOME:
+            return found
+        floor = paths[-1]
+
+
+def _behind(prefix: str, name: str) -> str:
+    """What sorts after a name in a folder, and after all that is inside when it is a folder."""
+    return _successor(prefix + name) if name.endswith("/") else prefix + name
 
 
 def starts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
@@ -166,8 +202,26 @@ def put(
             for path in dict.fromkeys(entry.references)
         ]
         tx.execute(insert(reference), rows)
-    tx.record(events.ASSET_STORED, repository, path=entry.path, asset=asset_id, created=known is None)
+    tx.record(
+        events.ASSET_STORED,
+        repository,
+        subject=entry.path,
+        before=known and {"sha256": known.blob.digests.sha256},
+        after={"sha256": entry.sha256},
+        path=entry.path,
+        asset=asset_id,
+        created=known is None,
+        cached=entry.kept is not None,
+        derived=entry.derived,
+        **_named(entry.coordinates),
+    )
     return asset_id
+
+
+def _named(coordinates: Coordinates | None) -> dict[str, str]:
+    if coordinates is None:
+        return {}
+    return {"namespace": coordinates.namespace, "name": coordinates.name, "version": coordinates.version}
 
 
 def _insert(tx: Transaction, repository_id: int, path: str, values: Mapping[str, Any]) -> int:
@@ -191,10 +245,19 @@ def verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     tx.execute(update(asset).where(asset.c.id == asset_id).values(**_kept(kept)))
 
 
-def remove(tx: Transaction, repository: str, found: Asset) -> None:
+def remove(tx: Transaction, repository: str, found: Asset, *, derived: bool = False) -> None:
     """Take the path away; its blob stays for the sweep."""
     tx.execute(delete(asset).where(asset.c.id == found.id))
-    tx.record(events.ASSET_REMOVED, repository, path=found.path, blob=found.blob.id)
+    tx.record(
+        events.ASSET_REMOVED,
+        repository,
+        subject=found.path,
+        before={"sha256": found.blob.digests.sha256},
+        path=found.path,
+        blob=found.blob.id,
+        derived=derived,
+        **_named(found.coordinates),
+    )
 
 
 def referenced(tx: Transaction, repository_id: int, paths: Iterable[str]) -> set[str]:
@@ -205,10 +268,34 @@ def referenced(tx: Transaction, repository_id: int, paths: Iterable[str]) -> set
     return {row.path for row in tx.rows(statement)}
 
 
-def present(tx: Transaction, repository_id: int, paths: Sequence[str]) -> set[str]:
-    """Which of these paths exist."""
+def present(tx: Transaction, repository_id: int, paths: Sequence[str], *, held: bool = False) -> set[str]:
+    """Which of these paths exist; when they are `held`, they do until the transaction ends."""
     statement = select(asset.c.path).where(asset.c.repository_id == repository_id, asset.c.path.in_(paths))
-    return {row.path for row in tx.rows(statement)}
+    return {row.path for row in tx.rows(statement.with_for_update(read=True) if held else statement)}
+
+
+def unreferenced(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Asset]:
+    """Assets that no other refers to, in the order of their identity."""
+    statement = _SELECT.where(asset.c.repository_id == repository_id, asset.c.id > after, ~_is_referenced())
+    return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.id).limit(limit))]
+
+
+def lock_unreferenced(tx: Transaction, repository_id: int, ids: Sequence[int], *, before: datetime) -> set[int]:
+    """Which of these assets nothing refers to, and nobody has held since `before`: it stays so until the end.
+
+    The lock is taken first and the question asked then, since a deposit that refers to one of them may be under way.
+    """
+    tx.rows(select(asset.c.id).where(asset.c.id.in_(ids)).order_by(asset.c.id).with_for_update())
+    statement = (
+        select(asset.c.id)
+        .join(blob, blob.c.id == asset.c.blob_id)
+        .where(asset.c.id.in_(ids), asset.c.updated < before, blob.c.touched < before, ~_is_referenced())
+    )
+    return {row.id for row in tx.rows(statement)}
+
+
+def _is_referenced() -> ColumnElement[bool]:
+    return exists().where(reference.c.repository_id == asset.c.repository_id, reference.c.path == asset.c.path)
 
 
 def downloaded(tx: Transaction, counts: Mapping[int, tuple[int, datetime]]) -> None:

@@ -10,31 +10,49 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic_core import from_json
-from sqlalchemy import Connection, CursorResult, Executable, Row, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Executable,
+    Row,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from pakhus.database import tables
+from pakhus.database import narrowing, tables, trail
 from pakhus.database.generation import Generation
 from pakhus.database.writer import Writer
+from pakhus.domain import initiator
 from pakhus.domain.errors import StorageFull
+from pakhus.domain.events import CONFIGURED
+from pakhus.domain.initiator import SYSTEM, Initiator
+from pakhus.domain.masking import recorded
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Work = Callable[Concatenate["Transaction", P], T]
 
 BUSY_TIMEOUT_MS = 30_000
+EDITION = "configuration.edition"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -53,11 +71,12 @@ class Transaction:
     """A connection in a transaction, and the moment that all its rows carry.
 
     `quiet` transactions change nothing that a client could see (counts, cursors, leases); those that `configure`
-    change repositories, users, rights or rules.
+    change repositories, users, rights or rules. All that they record is in the name of the `initiator`.
     """
 
     connection: Connection
     now: datetime
+    initiator: Initiator
     recorded: int = 0
     quiet: bool = False
     configures: bool = False
@@ -67,6 +86,8 @@ class Transaction:
         return self.connection.dialect.name
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        if (kind := trail.kind_of(statement)) is not None:
+            return trail.executed(self, kind, statement, parameters)
         return self.connection.execute(statement, parameters)
 
     def rows(self, statement: Executable) -> list[Row[Any]]:
@@ -78,13 +99,47 @@ class Transaction:
     def value(self, statement: Executable) -> Any:
         return self.connection.execute(statement).scalar()
 
-    def record(self, kind: str, repository: str = "", **details: Any) -> None:
-        """Write an event with the change that it tells of."""
+    def record(
+        self,
+        kind: str,
+        repository: str = "",
+        *,
+        subject: str = "",
+        before: Any = None,
+        after: Any = None,
+        **details: Any,
+    ) -> None:
+        """Write an event with the change that it tells of.
+
+        `before` and `after` are what an object was and is (any JSON, dataclasses too); their secrets are masked here.
+        """
+        change = None if before is None and after is None else {"before": recorded(before), "after": recorded(after)}
         self.connection.execute(
             _EVENT,
-            {"kind": kind, "repository": repository, "details": details, "created": self.now},
+            {
+                "kind": kind,
+                "repository": repository,
+                "subject": subject,
+                "details": details,
+                "change": change,
+                "initiator": self.initiator.as_mapping(),
+                "created": self.now,
+            },
         )
         self.recorded += 1
+
+    def changed(
+        self, kind: str, subject: str, before: Any, after: Any, *, repository: str = "", **details: Any
+    ) -> None:
+        """Record that an object of a kind was made (no `before`), changed, or removed (no `after`)."""
+        verb = "created" if before is None else "deleted" if after is None else "updated"
+        self.record(f"{kind}.{verb}", repository, subject=subject, before=before, after=after, **details)
+
+
+def _done(tx: Transaction, work: Callable[..., Any]) -> None:
+    """No change of the configuration goes by unseen: where nothing was told of one, at least who made it is."""
+    if tx.configures and not tx.recorded:
+        tx.record(CONFIGURED, subject=getattr(work, "__qualname__", ""))
 
 
 class Database:
@@ -106,7 +161,8 @@ class Database:
         self.on_recorded: Callable[[], None] = lambda: None
         self._engine = _engine(url, connections, kept, idle_seconds)
         self.dialect = self._engine.dialect.name
-        embedded = self.dialect == "sqlite"
+        embedded = self._embedded = self.dialect == "sqlite"
+        self._edition: str | None = None
         self._threads = ThreadPoolExecutor(max(2, connections // 2) if embedded else connections, "pakhus-database")
         self._writer = Writer(self._writing, lambda done: self._announce(done[0])) if embedded else None
         self._glancing = self._engine.connect() if embedded else None
@@ -127,7 +183,10 @@ class Database:
         try:
             if self._writer is None:
                 loop = asyncio.get_running_loop()
-                tx, result = await loop.run_in_executor(self._threads, lambda: self._attempt(work, *args, **kwargs))
+                run = copy_context().run
+                tx, result = await loop.run_in_executor(
+                    self._threads, lambda: run(lambda: self._attempt(work, *args, **kwargs))
+                )
             else:
                 tx, result = await self._submitted(work, *args, **kwargs)
         except OperationalError as error:
@@ -140,10 +199,13 @@ class Database:
 
     async def _submitted(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
         assert self._writer is not None
+        who = initiator.current()
 
         def run(connection: Connection) -> tuple[Transaction, T]:
-            tx = Transaction(connection, self._now())
-            return tx, work(tx, *args, **kwargs)
+            tx = Transaction(connection, self._now(), who)
+            result = work(tx, *args, **kwargs)
+            _done(tx, work)
+            return tx, result
 
         try:
             submitted: tuple[Transaction, T] = await self._writer.submit(run)
@@ -161,7 +223,7 @@ class Database:
         if self._glancing is None:
             return await self.read(work, *args, **kwargs)
         with self._glancing.begin():
-            return work(Transaction(self._glancing, self._now(), quiet=True), *args, **kwargs)
+            return work(Transaction(self._glancing, self._now(), SYSTEM, quiet=True), *args, **kwargs)
 
     def write_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write`, in this thread."""
@@ -175,10 +237,25 @@ class Database:
 
     def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
         with self._writing() as connection, connection.begin():
-            tx = Transaction(connection, self._now())
+            tx = Transaction(connection, self._now(), initiator.current())
             result = work(tx, *args, **kwargs)
+            _done(tx, work)
+            if tx.configures and not self._embedded:
+                self._edition = _stamp(tx)
         self._announce(tx)
         return tx, result
+
+    async def follow(self) -> None:
+        """Notice what other machines have configured. An embedded database has none; its processes share memory."""
+        if self._embedded:
+            return
+        try:
+            edition = await self.read(_edition)
+        except OperationalError:
+            return  # whoever needs the database now says so; the next look follows
+        if edition != self._edition:
+            self._edition = edition
+            self.generation.bump(configuration=True)
 
     def _writing(self) -> Connection:
         return self._engine.connect().execution_options(pakhus_write=True)
@@ -190,7 +267,7 @@ class Database:
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._engine.connect() as connection, connection.begin():
-            return work(Transaction(connection, self._now(), quiet=True), *args, **kwargs)
+            return work(Transaction(connection, self._now(), SYSTEM, quiet=True), *args, **kwargs)
 
     def close(self) -> None:
         if self._writer is not None:
@@ -200,6 +277,20 @@ class Database:
             self._glancing.close()
         self._engine.dispose()
         self.generation.close()
+
+
+def _edition(tx: Transaction) -> str | None:
+    """What the newest change of the configuration was stamped with."""
+    found: str | None = tx.value(select(tables.setting.c.value).where(tables.setting.c.key == EDITION))
+    return found
+
+
+def _stamp(tx: Transaction) -> str:
+    """Let every other machine see, with the commit, that the configuration has changed."""
+    edition = secrets.token_hex(8)
+    if not tx.execute(update(tables.setting).where(tables.setting.c.key == EDITION).values(value=edition)).rowcount:
+        tx.execute(insert(tables.setting).values(key=EDITION, value=edition))
+    return edition
 
 
 def _engine(url: str, connections: int, kept: int, idle_seconds: float) -> Engine:
@@ -261,6 +352,7 @@ def _has_no_room(error: OperationalError) -> bool:
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
+    narrowing.prepare(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -38,7 +38,8 @@ class HostedSource:
             else [revisions.key_of(query) for query in queries]
         )
         revision, changed = await self._database.glance(_revision, repository.id, keys)
-        if revision == 0 and not document.local and any(query.name is not None for query in queries):
+        unknown = revision == 0 and any(query.name is not None for query in queries)
+        if unknown and not document.local and not document.always:
             return None  # nothing of this name was ever here; an index of all names may be empty
 
         async def model() -> Any:

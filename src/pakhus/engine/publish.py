@@ -21,6 +21,8 @@ from pakhus.domain import events
 from pakhus.domain.content import Asset
 from pakhus.domain.errors import Busy, Unavailable
 from pakhus.domain.events import Event
+from pakhus.domain.initiator import SYSTEM as SERVER
+from pakhus.domain.initiator import acting
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Grant
 from pakhus.engine.catalog import Catalog
@@ -226,7 +228,8 @@ class Publisher:
                 dumped = shelf.route.dump(shelf.ctx, model, self._keyring.ring(keys))
                 async for paths, chunks in _files(dumped):
                     files.append((paths, await self._keep(shelf, chunks)))
-            await self._database.write(_swap, shelf, files, _version(edition, keys))
+            with acting(SERVER):
+                await self._database.write(_swap, shelf, files, _version(edition, keys))
         finally:
             for _, safe in files:
                 await safe.done()
@@ -311,12 +314,13 @@ def _swap(tx: Transaction, shelf: Shelf, files: Sequence[tuple[Sequence[str], Sa
         blob = safe.row(tx)
         for path in paths:
             attributes = {EDITION: version} if path == shelf.entry else {}
-            entry = assets.Entry(path, blob.id, shelf.route.content_type(path), None, attributes)
+            kind, sha256 = shelf.route.content_type(path), blob.digests.sha256
+            entry = assets.Entry(path, blob.id, kind, None, attributes, sha256=sha256, derived=True)
             assets.put(tx, repository.id, repository.name, entry, None, known=known.pop(path, None))
     since = tx.now - timedelta(seconds=shelf.route.lasting_seconds)
     for path, superseded in known.items():
         if not (shelf.route.lasting(path) and superseded.updated > since):
-            assets.remove(tx, repository.name, superseded)
+            assets.remove(tx, repository.name, superseded, derived=True)
 
 
 def _is_of(shelf: Shelf, path: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
@@ -21,6 +22,7 @@ from pakhus.domain.content import (
     Facts,
     Query,
 )
+from pakhus.domain.security import Permission
 
 if TYPE_CHECKING:
     from pakhus.kit.derived import Document
@@ -55,7 +57,7 @@ class Context:
     `path` is decoded and canonical, without leading slash and relative to the repository. `link` gives the absolute
     URL of such a path in the repository that the client addressed, through the mount that it used. `accept` is the
     one of the document's media types that the client gets (for a `File`: its Accept header). `source` is, in `parse`,
-    the URL from which the body came.
+    the URL from which the body came. `pairs` is the query with names that stand there more than once.
     """
 
     repository: str
@@ -66,6 +68,8 @@ class Context:
     settings: Any
     link: Callable[[str], str]
     source: str = ""
+    method: str = "GET"
+    pairs: Sequence[tuple[str, str]] = ()
 
     def __getitem__(self, name: str) -> str:
         return self.params[name]
@@ -98,10 +102,13 @@ class Draft(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """A file that enters a hosted repository: a draft, or the bytes of a small derived file."""
+    """A file that enters a hosted repository: a draft, the bytes of a small file, or an asset that there is already.
+
+    Whoever hands over an asset has seen it in the name of the actor (`Hosted.visible`).
+    """
 
     path: str
-    body: Draft | bytes
+    body: Draft | bytes | Asset
     coordinates: Coordinates | None = None
     facts: Facts = NO_FACTS
     content_type: str = ""
@@ -125,13 +132,36 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A path, or all that a component has, leaves the repository."""
+    """A path, or all that a component has, leaves the repository; refused while others refer to it, if so asked."""
 
     path: str | None = None
     coordinates: Coordinates | None = None
+    unreferenced: bool = False
 
 
 Change = Deposit | Annotation | Removal
+
+
+class Uploads(Protocol):
+    """Bodies that come in several requests. `path` is what the upload is for; all but `begin` raise `NoSuchUpload`."""
+
+    async def begin(self, path: str) -> str:
+        """A new upload; its id."""
+        ...
+
+    async def size(self, path: str, id: str) -> int:
+        """How many bytes have been received."""
+        ...
+
+    async def append(self, path: str, id: str, chunks: AsyncIterable[bytes], *, start: int | None = None) -> int:
+        """Add bytes; how many there are then. Raises `UploadOutOfOrder` when they are not to begin at `start`."""
+        ...
+
+    def complete(self, path: str, id: str) -> AbstractAsyncContextManager[Draft]:
+        """The whole body, to be deposited inside; afterwards the upload is over."""
+        ...
+
+    async def cancel(self, path: str, id: str) -> None: ...
 
 
 class Hosted(Protocol):
@@ -139,6 +169,21 @@ class Hosted(Protocol):
 
     @property
     def settings(self) -> Any: ...
+
+    @property
+    def uploads(self) -> Uploads: ...
+
+    async def visible(self, path: str, *, outside: bool = False) -> Asset | None:
+        """What a GET by the actor would find in the repository that the client addressed, a group perhaps.
+
+        An `outside` path is in the client's terms, as it stands in a URL of the mount that it used: it may lead to
+        another repository of the format.
+        """
+        ...
+
+    async def hold(self, asset: Asset) -> bool:
+        """Keep an expendable asset from being swept, for a while; false when it is gone."""
+        ...
 
     async def draft(self, chunks: AsyncIterable[bytes], *, limit: int | None = None) -> Draft:
         """Receive a body to disk, hashing it."""
@@ -159,13 +204,60 @@ class Hosted(Protocol):
         ...
 
 
-class View(Protocol):
-    """What an action may see in a repository of any type."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a short-lived token may do at most: permissions below an `outside` path, or on exactly that one.
+
+    A path that ends with a slash is a folder.
+    """
+
+    path: str
+    permissions: tuple[Permission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A token for what the actor may of the scopes it asked for, and for how many seconds.
+
+    `offline` is a long-lived one that is good for another `grant` and nothing else; empty for anonymous.
+    """
+
+    token: str
+    seconds: int
+    scopes: Sequence[Scope]
+    offline: str = ""
+
+
+class Entrance(Protocol):
+    """What an action may do that needs no repository."""
 
     @property
     def user(self) -> str | None:
         """Who asks, `None` for anonymous."""
         ...
+
+    @property
+    def identified(self) -> bool:
+        """Did the request bring credentials? Those of an anonymous token count."""
+        ...
+
+    async def grant(
+        self, scopes: Sequence[Scope], *, username: str = "", password: str = "", offline: str = ""
+    ) -> Granted:
+        """A token for the actor, or for whom these credentials speak of, narrowed to what it may of these scopes."""
+        ...
+
+    def repositories(self, path: str) -> Sequence[str]:
+        """The repositories of the format that a mount leads to and in which the actor may read a path."""
+        ...
+
+    async def model_of(self, repository: str, document: Document[Model]) -> Model | None:
+        """The document in one of these repositories; `None` where it cannot be had."""
+        ...
+
+
+class View(Entrance, Protocol):
+    """What an action may see in a repository of any type."""
 
     async def has(self, path: str) -> bool:
         """Would a GET of this path by this actor find something?"""
@@ -199,6 +291,10 @@ class Upstream(Protocol):
 
     async def model(self, document: Document[Model], **params: str) -> Model:
         """The parsed document, read through the cache. Raises `NotFound` when upstream has none."""
+        ...
+
+    async def find(self, query: Query) -> Sequence[Component]:
+        """What the proxy has kept."""
         ...
 
     async def fetch(self, path: str, *, limit: int) -> bytes | None:
@@ -281,16 +377,20 @@ __all__ = [
     "Context",
     "Deposit",
     "Draft",
+    "Entrance",
     "Form",
+    "Granted",
     "Headers",
     "Hosted",
     "Model",
     "Removal",
     "Reply",
+    "Scope",
     "Settings",
     "Signer",
     "SigningKeyPair",
     "UploadedAsset",
+    "Uploads",
     "Upstream",
     "View",
 ]

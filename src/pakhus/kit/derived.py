@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from pakhus.domain.content import Component, Origin, Query
@@ -15,6 +15,10 @@ Published = tuple[str | Sequence[str], Iterable[bytes]]
 """A file of a set: its path, or all paths under which the same bytes can be read, and its chunks."""
 
 
+BREAK = b"\f"
+"""Between the pages of an upstream's document: a form feed, which neither XML nor JSON can have."""
+
+
 class Derived(ABC, Generic[Model]):
     """Metadata derived from components: pure functions, one per repository type, and one for the wire."""
 
@@ -23,6 +27,8 @@ class Derived(ABC, Generic[Model]):
     """A group must not answer without one of its members."""
     local: ClassVar[bool] = False
     """It is the same whatever the repository holds."""
+    always: ClassVar[bool] = False
+    """There is one, if an empty one, also for names that the repository has never had."""
 
     def admit(self, ctx: Context) -> None:
         """Raise if the repository's settings refuse this path."""
@@ -52,7 +58,9 @@ class Document(Derived[Model]):
     upstream_accept: ClassVar[str] = ""
     query: ClassVar[tuple[str, ...]] = ()
     limit: ClassVar[int] = 256 << 20
-    """The largest upstream document that a proxy takes, in bytes."""
+    """The largest upstream document that a proxy takes, in bytes, with all its pages."""
+    pages: ClassVar[int] = 1
+    """Of an upstream's document in pages a proxy takes at most so many; `parse` finds `BREAK` between them."""
 
     @abstractmethod
     def parse(self, ctx: Context, body: bytes) -> Model:
@@ -62,8 +70,19 @@ class Document(Derived[Model]):
     def dump(self, ctx: Context, model: Model) -> bytes:
         """What goes to the client: paths become links here."""
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: Model) -> Headers:
         return {}
+
+    def following(self, ctx: Context, headers: Headers, body: Callable[[], bytes]) -> str:
+        """Where the upstream's document goes on after these pages: a path or a URL; empty after the last one.
+
+        `headers` are the last page's, `body` gives all pages so far.
+        """
+        return ""
+
+    def max_age(self, ctx: Context) -> float | None:
+        """Minutes that a proxy keeps it (−1: for ever), where that is not the repository's metadata max age."""
+        return None
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         return Origin(ctx.path)

@@ -8,16 +8,19 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, BinaryIO, ClassVar
 
-from pakhus.domain.content import NO_FACTS, Asset, Coordinates, Digests, Facts, Origin
+from pakhus.domain.content import NO_FACTS, Asset, Component, Coordinates, Digests, Facts, Origin
 from pakhus.domain.errors import NotAllowed, NotFound, PakhusError
 from pakhus.domain.repository import ANY, HOSTED, RepositoryType
 from pakhus.domain.security import Permission
+from pakhus.kit.clients import Clue
 from pakhus.kit.context import (
     Call,
     Content,
     Context,
+    Entrance,
     Form,
     Headers,
     Hosted,
@@ -26,8 +29,10 @@ from pakhus.kit.context import (
     Upstream,
     View,
 )
-from pakhus.kit.derived import Derived, Document, DocumentSet, Model, Published
+from pakhus.kit.derived import BREAK, Derived, Document, DocumentSet, Model, Published
+from pakhus.kit.doors import BASIC, BEARER, NO_DOORS, Credential, Doors, Mount
 from pakhus.kit.paths import template
+from pakhus.kit.usage import Snippet
 
 READS = ("GET", "HEAD")
 
@@ -38,6 +43,10 @@ class File:
     path: ClassVar[str]
     methods: ClassVar[tuple[str, ...]] = READS
     accept: ClassVar[tuple[str, ...]] = ()
+    limit: ClassVar[int | None] = None
+    """The largest such file, in bytes. A proxy sends one with a limit only when it has it whole and verified."""
+    probed: ClassVar[bool] = False
+    """A proxy asks by HEAD whether its copy is still what upstream has, since a GET costs more there."""
 
     def admit(self, ctx: Context) -> None:
         """Raise if the repository's settings refuse this path (400 for a write, absent for a read)."""
@@ -72,6 +81,22 @@ class File:
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         """Where the upstream keeps the file: the same path, unless the protocol says otherwise."""
         return Origin(ctx.path)
+
+    def unchanged(self, ctx: Context, headers: Headers, kept: Asset) -> bool:
+        """Is a proxy's copy what the upstream has, by the headers with which it answered HEAD?"""
+        return False
+
+    def aliases(self, ctx: Context, digests: Digests) -> Sequence[str]:
+        """The other paths under which the same bytes can be read: a proxy keeps them there, too."""
+        return ()
+
+    def expendable(self, ctx: Context, asset: Asset) -> timedelta | None:
+        """How long the file stays in a hosted repository while no other refers to it; `None`: for good."""
+        return None
+
+    def upholders(self, ctx: Context, asset: Asset) -> Sequence[str]:
+        """Paths that keep an expendable file as long as they are there, although they do not refer to it."""
+        return ()
 
 
 class Drop(File):
@@ -108,35 +133,16 @@ class Action:
 
     method: str
     path: str
-    run: Callable[[Call, Hosted], Awaitable[Reply]] | Callable[[Call, View], Awaitable[Reply]]
+    run: (
+        Callable[[Call, Hosted], Awaitable[Reply]]
+        | Callable[[Call, View], Awaitable[Reply]]
+        | Callable[[Call, Entrance], Awaitable[Reply]]
+    )
     on: frozenset[RepositoryType] = HOSTED
     needs: Permission | None = Permission.ADD
 
 
 Route = File | Document[Any] | DocumentSet[Any] | Checksum | Action
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A URL outside `/repository/<name>/`: `outside` has `{rest}` and, unless it owns a port, `{repository}`."""
-
-    outside: str
-    inside: str
-
-
-@dataclass(frozen=True)
-class Credential:
-    """A way for a client of this format to say who it is.
-
-    `scheme` is `basic`, `bearer`, `raw` (the token is the whole Authorization header) or `header` (in `header`).
-    """
-
-    scheme: str
-    header: str = "authorization"
-
-
-BASIC = Credential("basic")
-BEARER = Credential("bearer")
 
 
 @dataclass(frozen=True)
@@ -164,34 +170,6 @@ class UploadForm:
     complete: Callable[[Form], bool] = lambda form: False
 
 
-@dataclass(frozen=True)
-class Clue:
-    """Where the installed client of a format keeps the address of its own upstream.
-
-    Either what a `command` prints, or an element (`xpath`) of XML files that a `glob` finds, perhaps as `member` of
-    a zip. The first address found wins; `without` is cut off its end.
-    """
-
-    command: tuple[str, ...] = ()
-    glob: str = ""
-    member: str = ""
-    xpath: str = ""
-    without: str = ""
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """How a client is set up: `{url}` (with trailing slash), `{host}`, `{name}`, `{user}`, `{password}` are filled in.
-
-    `file` is where the text belongs (`~/.npmrc`), or empty for commands.
-    """
-
-    client: str
-    text: str
-    file: str = ""
-    language: str = "shell"
-
-
 class Format:
     """A package format. Subclasses are data: a name, routes, settings, and a few pure functions."""
 
@@ -200,6 +178,8 @@ class Format:
     """The word in the REST paths of `/v1/repositories/<segment>/…` where it is not the name ("maven" for maven2)."""
     routes: ClassVar[Sequence[Route]]
     mounts: ClassVar[Sequence[Mount]] = ()
+    entrance: ClassVar[Sequence[Action]] = ()
+    """What can be asked before a mount's URL names a repository; the actions get an `Entrance`."""
     settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = {}
     credentials: ClassVar[Sequence[Credential]] = (BASIC, BEARER)
     upload: ClassVar[UploadForm | None] = None
@@ -233,6 +213,10 @@ class Format:
     def prerelease(self, version: str) -> bool:
         return False
 
+    def title(self, component: Component) -> str:
+        """The component's name as its author spells it."""
+        return component.name
+
     def browse(self, asset: Asset) -> Sequence[str]:
         """Where the asset stands in the browse tree."""
         return asset.path.split("/")
@@ -240,6 +224,18 @@ class Format:
     def describe(self, asset: Asset) -> Mapping[str, Any]:
         """The asset's member named after the format in the REST API."""
         return {}
+
+    def doors(self, settings: Any) -> Doors:
+        """Where else a repository with these settings can be reached."""
+        return NO_DOORS
+
+    def open_to_anonymous(self, settings: Any) -> bool:
+        """May a client without credentials be served at all, if its rights allow?"""
+        return True
+
+    def challenge(self, ctx: Context) -> str:
+        """The `WWW-Authenticate` of a refused request; empty for Basic. `ctx.settings` is `None` at the entrance."""
+        return ""
 
     def problem(self, error: PakhusError) -> Reply:
         """The protocol's own shape of an error."""
@@ -271,6 +267,7 @@ __all__ = [
     "ANY",
     "BASIC",
     "BEARER",
+    "BREAK",
     "HOSTED",
     "READS",
     "Action",
@@ -280,6 +277,7 @@ __all__ = [
     "Derived",
     "Document",
     "DocumentSet",
+    "Doors",
     "Drop",
     "Field",
     "File",

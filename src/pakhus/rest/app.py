@@ -7,13 +7,17 @@ from fastapi import APIRouter, FastAPI
 from pakhus.rest import (
     anonymous,
     assets,
+    audit,
     blobstores,
     components,
+    content_selectors,
+    explain,
     formats,
     login,
     metrics,
     native,
     openapi,
+    privileges,
     problems,
     realms,
     repositories,
@@ -24,6 +28,7 @@ from pakhus.rest import (
     status,
     tokens,
     users,
+    webhooks,
 )
 from pakhus.rest.head import HeadAsGet
 from pakhus.services.metrics import Metrics
@@ -32,6 +37,8 @@ from pakhus.services.services import Services
 NEXUS = "/service/rest/v1"
 BETA = "/service/rest/beta"
 NATIVE = "/api/v1"
+INTERNAL = "/service/rest/internal"
+"""What scripts use of the API that Nexus's own pages have."""
 
 
 def create(services: Services, figures: Metrics, *, version: str) -> FastAPI:
@@ -64,14 +71,27 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         routing_rules.router,
         users.router,
         roles.router,
+        privileges.router,
+        content_selectors.router,
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router, signing.router]
+    own = [
+        native.router,
+        login.router,
+        tokens.router,
+        signing.router,
+        content_selectors.native,
+        explain.router,
+        audit.router,
+        webhooks.router,
+        webhooks.kinds,
+    ]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
         *((NATIVE, router) for router in own),
+        (INTERNAL, content_selectors.internal),
         ("", metrics.router),
         ("", native.probes),
         ("", openapi.router),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from pakhus.database import repositories
+from pakhus.database import repositories, rights
 from pakhus.database.repositories import described
 from pakhus.database.signing_keys import KeyRow
 from pakhus.database.transaction import Database, Transaction
@@ -20,6 +20,7 @@ from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.keyring import Keyring, signs
 from pakhus.kit.context import SigningKeyPair
+from pakhus.services import builtin_privileges, doors
 
 DUPLICATE = "Name is already used, must be unique (ignoring case)"
 OTHER_STORE = "You cannot change a repository's blob store through the API"
@@ -27,11 +28,14 @@ Settings = Mapping[str, Any]
 
 
 class Repositories:
-    def __init__(self, database: Database, catalog: Catalog, vault: Vault, keyring: Keyring) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, vault: Vault, keyring: Keyring, frame: doors.Frame | None = None
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._vault = vault
         self._keyring = keyring
+        self._frame = frame or doors.Frame()
 
     async def get(self, format: str, type: RepositoryType, name: str) -> Repository:
         """The repository, if it is of this format and type."""
@@ -162,6 +166,7 @@ class Repositories:
             options = model.model_validate({k: v for k, v in body.items() if v is not None})
         except ValidationError as error:
             raise _first(error) from error
+        doors.check(self._catalog, self._frame, name, self._catalog.formats[format].doors(options))
         return settings | options.model_dump(by_alias=True, mode="json")
 
     def _storage(self, type: RepositoryType, body: Settings) -> dict[str, Any]:
@@ -316,6 +321,7 @@ def _delete(tx: Transaction, gone: Repository, groups: list[tuple[Repository, Se
     for group, settings in groups:
         changed = described(group.name, group.format, group.type, settings, id=group.id, rule=group.routing_rule)
         repositories.change(tx, changed, settings)
+    rights.withdraw(tx, builtin_privileges.of_repository(gone))
     repositories.remove(tx, gone)
 
 

@@ -16,16 +16,26 @@ from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.audit import Audit
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
+from pakhus.services.download_log import DownloadLog
+from pakhus.services.explain import Explain
 from pakhus.services.health import Health
+from pakhus.services.identity.realms import Realms
+from pakhus.services.identity.tokens import Tokens
 from pakhus.services.passwords import Passwords
+from pakhus.services.privileges import Privileges
+from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
+from pakhus.services.selectors import Selectors
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
+from pakhus.services.webhook_delivery import Deliverer
+from pakhus.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +52,15 @@ class Services:
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
+    realms: Realms
+    tokens: Tokens
     passwords: Passwords
     repositories: Repositories
     users: Users
     roles: Roles
+    privileges: Privileges
+    selectors: Selectors
+    explain: Explain
     access: Access
     blobstores: BlobStores
     health: Health
@@ -53,3 +68,8 @@ class Services:
     contents: Contents
     search: Search
     uploads: Uploads
+    audit: Audit
+    refusals: Refusals
+    download_log: DownloadLog
+    webhooks: Webhooks
+    deliverer: Deliverer

@@ -155,6 +155,9 @@ class Auth(Section):
     token_max_days: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="Longest life of an access token, in days; empty: no limit."
     )
+    login_token_days: Annotated[int, Field(gt=0)] = Field(
+        default=30, description="Life of what a client's own login (`npm login`, Conan) gets, in days."
+    )
 
     @field_validator("jwt_secret")
     @classmethod
