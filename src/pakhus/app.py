@@ -43,6 +43,7 @@ from pakhus.services.contents import Contents
 from pakhus.services.doors import Frame
 from pakhus.services.download_log import DownloadLog
 from pakhus.services.explain import Explain
+from pakhus.services.federation.wiring import federation
 from pakhus.services.health import Health
 from pakhus.services.identity.wiring import identification
 from pakhus.services.metrics import Metrics
@@ -67,6 +68,7 @@ from pakhus.web.exchange import App, Origins
 from pakhus.web.express import Express, Ticket
 from pakhus.web.folders import Folders
 from pakhus.web.gateway import Gateway
+from pakhus.web.limits import Limits
 from pakhus.web.middleware import Middleware
 from pakhus.web.protocol import Lane
 from pakhus.web.server import Listen, serve
@@ -143,6 +145,7 @@ class Application:
 
     async def _sweep(self) -> None:
         await self.services.sweep.run(grace=GRACE)
+        await self.services.accounts.sweep()
 
     async def _prune(self) -> None:
         await self.services.audit.prune()
@@ -197,7 +200,9 @@ def create(
     catalog = Catalog(database, Vault(secret), installed)
     stores = Stores(catalog, lambda row: _store(row, settings.data))
     upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
-    passwords = Passwords(min_length=settings.auth.password_min_length)
+    passwords = Passwords(
+        min_length=settings.auth.password_min_length, refuse_common=settings.auth.password_refuse_common
+    )
     identity = identification(
         database,
         passwords,
@@ -247,11 +252,13 @@ def create(
         downloads=Downloads(database, clock.now),
         sweep=Sweep(database, stores, Unreferenced(database, catalog, clock.now), clock.now),
         accounts=identity.accounts,
+        federation=federation(database, upstreams, identity, secret=secret, now=clock.now, seconds=clock.seconds),
+        identification=identity,
         realms=identity.realms,
         tokens=identity.tokens,
         passwords=passwords,
         repositories=repositories,
-        users=Users(database, passwords, settings.data),
+        users=Users(database, passwords, identity.realms, settings.data),
         roles=Roles(database, catalog),
         privileges=Privileges(database, catalog),
         selectors=Selectors(database, catalog, contents),
@@ -271,8 +278,8 @@ def create(
     )
     metrics = Metrics(services)
     lines = logs.Lines()
-    lane = Lane(_express(services, metrics, lines, clock))
-    asgi = _asgi(settings, services, metrics, lane.express, max_body)
+    lane = Lane(_express(services, metrics, lines, clock, settings.auth.remote_user_header))
+    asgi = _asgi(settings, services, metrics, lane.express, max_body, clock)
     chain = Chain(database, seal, Anchors(settings.data / ANCHORS), now=clock.now, seconds=clock.seconds)
     outbox = Outbox(
         database,
@@ -287,9 +294,9 @@ def create(
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
 
-def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock) -> Express:
+def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock, remote_user: str) -> Express:
     formats = services.catalog.formats.values()
-    headers = {each.header for format in formats for each in format.credentials}
+    headers = {each.header for format in formats for each in format.credentials} | ({remote_user} - {""})
     express = Express(
         services.database.generation,
         services.downloads,
@@ -309,17 +316,29 @@ def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clo
     return express
 
 
-def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Express, max_body: int | None) -> App:
+def _asgi(
+    settings: Settings, services: Services, metrics: Metrics, express: Express, max_body: int | None, clock: Clock
+) -> App:
+    http = settings.http
+    limits = Limits(
+        per_user=http.rate_limit_per_user,
+        per_address=http.rate_limit_per_address,
+        reads=http.rate_limit_reads,
+        exempt=http.rate_limit_exempt,
+        seconds=clock.seconds,
+    )
     gateway = Gateway(
         services.engine,
         services.accounts,
         services.downloads,
         services.download_log,
         express,
-        Origins(settings.http.base_url, settings.http.trusted_proxies),
+        Origins(http.base_url, http.trusted_proxies),
         Folders(services.engine, Browser(services.database, services.catalog)),
         create_rest(services, metrics, version=__version__),
         max_body=max_body,
+        limits=limits,
+        remote_user=settings.auth.remote_user_header,
     )
     return Middleware(gateway, server=SERVER, observe=metrics.observe, refuse=services.refusals.add)
 

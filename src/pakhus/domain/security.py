@@ -81,7 +81,7 @@ class Actor:
     """Who asks: a user with the grants of all its roles, perhaps narrowed by the token it came with.
 
     `limits` (from a token's scopes) must also imply an action; `None` is no limit. A `passing` actor came with a
-    short-lived token, and can get another one for another scope.
+    short-lived token, and can get another one for another scope. A `transient` one has no account.
     """
 
     user: str
@@ -93,6 +93,7 @@ class Actor:
     address: str = ""
     roles: tuple[str, ...] = ()
     passing: bool = False
+    transient: bool = False
 
     def behind(self) -> Actor:
         """The actor at a group's members: a token that is good for the group is good for what lies behind it.

@@ -21,9 +21,11 @@ from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
 from pakhus.services.download_log import DownloadLog
 from pakhus.services.explain import Explain
+from pakhus.services.federation.wiring import Federation
 from pakhus.services.health import Health
 from pakhus.services.identity.realms import Realms
 from pakhus.services.identity.tokens import Tokens
+from pakhus.services.identity.wiring import Identification
 from pakhus.services.passwords import Passwords
 from pakhus.services.privileges import Privileges
 from pakhus.services.refusals import Refusals
@@ -52,6 +54,8 @@ class Services:
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
+    federation: Federation
+    identification: Identification
     realms: Realms
     tokens: Tokens
     passwords: Passwords
