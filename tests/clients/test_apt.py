@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from email import message_from_string
 from itertools import takewhile
 from pathlib import Path
 
@@ -217,6 +218,29 @@ def test_a_flat_repository_is_read(shape: str, machine: Machine, curl: Program, 
     machine.update()
     machine.install("p")
     assert machine.installed() == {"p": "1.0"}
+
+
+def test_the_index_says_what_debians_own_program_says(curl: Program, server: Server, tmp_path: Path) -> None:
+    server.create("apt", "hosted", "compared")
+    pool = tmp_path / "pool/main"
+    pool.mkdir(parents=True)
+    for name, version, architecture in (("one", "1.0", "amd64"), ("two", "1:2.0~rc1-3", "all")):
+        put(curl, build_deb(pool, name, version, architecture, depends="libc6"), server.at("compared"))
+    command = ("dpkg-scanpackages", "--multiversion", "pool")
+    theirs = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    server.get(server.at("compared", "dists/stable/InRelease"))
+
+    ours = server.get(server.at("compared", "dists/stable/main/binary-amd64/Packages")).text
+
+    left_out = {"SHA1", "Description-md5"}
+    assert fields(ours, left_out) == fields(theirs, left_out)
+
+
+def fields(index: str, left_out: set[str]) -> list[dict[str, str]]:
+    """The paragraphs of an index by package, as python reads mail: with their continued lines."""
+    found = [dict(message_from_string(each)) for each in index.strip().split("\n\n")]
+    kept = [{name: value for name, value in each.items() if name not in left_out} for each in found]
+    return sorted(kept, key=lambda each: each["Package"])
 
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -239,9 +239,10 @@ async def test_the_publisher_needs_no_client(shapes: Shapes) -> None:
     await shapes.put("a")
     services = shapes.near.application.services
     repository = services.catalog.get("hosted")
-    await shapes.near.application.outbox.deliver()
+    asked = (repository.id, "hosted", "dists/stable/INDEX")
 
-    assert await services.database.read(assets.by_path, repository.id, "hosted", "dists/stable/INDEX") is not None
+    while await services.database.read(assets.by_path, *asked) is None:
+        await asyncio.sleep(0.01)
 
 
 async def test_a_proxy_relays_the_set_verbatim(shapes: Shapes) -> None:

@@ -20,7 +20,7 @@ from pakhus.database import assets, leases
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset
-from pakhus.domain.errors import Busy, PakhusError, Unavailable
+from pakhus.domain.errors import Busy, Unavailable
 from pakhus.domain.events import Event
 from pakhus.domain.initiator import SYSTEM as SERVER
 from pakhus.domain.initiator import acting
@@ -106,6 +106,7 @@ class Publisher:
         self._waiting: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._resting: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._took: dict[tuple[int, str], tuple[float, float]] = {}
+        self._begun: set[asyncio.Task[None]] = set()
 
     async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit) -> Found | None:
         """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
@@ -154,7 +155,11 @@ class Publisher:
         return late
 
     async def __call__(self, batch: Sequence[Event]) -> None:
-        """A subscriber: publishes what is outdated, so that no client has to wait for it."""
+        """A subscriber: publishes what is outdated, so that no client has to wait for it.
+
+        It goes on in the background: other subscribers do not wait, and a publication that is lost is made up for
+        when a client asks.
+        """
         outdated = {
             (event.repository, event.details["route"], tuple(sorted(event.details["params"].items())))
             for event in batch
@@ -171,10 +176,13 @@ class Publisher:
             if (rest := self._rest(shelf)) > 0:
                 self._publish_later(shelf, rest)
                 continue
-            try:
-                await self.publish(shelf)
-            except PakhusError as error:
-                log.warning("set_not_published", repository=name, params=dict(params), reason=error.message)
+            task = asyncio.create_task(self.publish(shelf))
+            self._begun.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._begun.discard(task)
+        _retrieved(task)
 
     def _rest(self, shelf: Shelf) -> float:
         """Seconds until the set is published again unasked: a stream of uploads must not build a large one all the
@@ -212,7 +220,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Stop what is being published: what stands is whole."""
-        tasks = {*self._resting.values(), *self._waiting.values(), *self._publishing.values()}
+        tasks = {*self._begun, *self._resting.values(), *self._waiting.values(), *self._publishing.values()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
