@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from pakhus import __version__, logs
-from pakhus.database import schema
+from pakhus.database import events, schema
 from pakhus.database.generation import Generation
 from pakhus.database.repositories import StoreRow
 from pakhus.database.transaction import Database
@@ -24,22 +24,29 @@ from pakhus.engine.browse import Browser
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.outbox import Outbox
 from pakhus.engine.sidecars import Sidecars
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
+from pakhus.engine.unreferenced import Unreferenced
 from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
 from pakhus.services.access import Access
+from pakhus.services.audit import Audit
+from pakhus.services.audit_chain import ANCHORS, Anchors, Chain, Seal
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
 from pakhus.services.contents import Contents
+from pakhus.services.doors import Frame
+from pakhus.services.download_log import DownloadLog
 from pakhus.services.health import Health
 from pakhus.services.identity.wiring import identification
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
+from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
@@ -47,6 +54,8 @@ from pakhus.services.search import Search
 from pakhus.services.services import Services
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
+from pakhus.services.webhook_delivery import Deliverer
+from pakhus.services.webhooks import Announcer, Webhooks
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
 from pakhus.storage.store import BlobStore
@@ -94,20 +103,27 @@ class Application:
     async def start(self) -> None:
         await self.bootstrap.run(_start(self.settings), show=self.show)
         await self.services.catalog.refresh()
+        if await self.services.database.write(events.rebase):
+            log.warning("outbox_started_anew")
+        await self.services.download_log.refresh()
         self.services.database.on_recorded = self.outbox.wake
         self._tasks = [
             asyncio.create_task(self.outbox.run(), name="outbox"),
+            asyncio.create_task(self.services.deliverer.run(), name="webhooks"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
+            asyncio.create_task(self._every(SWEEP_SECONDS, self._prune), name="prune"),
         ]
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.services.engine.proxies.fills.close()
+        await self.services.engine.close()
         await self._flush()
+        await self.services.refusals.flush(end=True)
+        await self.outbox.release()
         self.lines.flush()
         await self.upstreams.close()
         self.services.database.close()
@@ -115,6 +131,8 @@ class Application:
     async def _flush(self) -> None:
         await self.services.downloads.flush()
         await self.services.accounts.flush()
+        await self.services.refusals.flush()
+        await self.services.download_log.flush()
 
     async def _write_lines(self) -> None:
         self.lines.flush()
@@ -122,6 +140,10 @@ class Application:
     async def _sweep(self) -> None:
         await self.services.sweep.run(grace=GRACE)
         await self.services.accounts.sweep()
+
+    async def _prune(self) -> None:
+        await self.services.audit.prune()
+        await self.services.webhooks.prune()
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something again and again; a failure is logged, and the next turn comes."""
@@ -184,6 +206,13 @@ def create(
         now=clock.now,
         seconds=clock.seconds,
     )
+    keyring = Keyring(
+        database,
+        Vault(secret),
+        algorithm=settings.signing.algorithm,
+        overlap=timedelta(days=settings.signing.overlap_days),
+        now=clock.now,
+    )
     limit = settings.http.max_body_mb
     max_body = None if limit is None else limit << 20
     engine = Engine(
@@ -192,12 +221,19 @@ def create(
         stores,
         upstreams,
         identity.accounts,
+        keyring,
         now=clock.now,
         seconds=clock.seconds,
         max_body=max_body,
     )
-    repositories = Repositories(database, catalog, Vault(secret))
+    frame = Frame(
+        settings.http.port, settings.http.tls.cert_file is not None and settings.http.tls.key_file is not None
+    )
+    repositories = Repositories(database, catalog, Vault(secret), keyring, frame)
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
+    seal = Seal(secret)
+    audit = Audit(database, seal, now=clock.now)
+    webhooks = Webhooks(database, Vault(secret), now=clock.now)
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -205,8 +241,9 @@ def create(
         catalog=catalog,
         stores=stores,
         engine=engine,
+        keyring=keyring,
         downloads=Downloads(database, clock.now),
-        sweep=Sweep(database, stores),
+        sweep=Sweep(database, stores, Unreferenced(database, catalog, clock.now), clock.now),
         accounts=identity.accounts,
         identification=identity,
         realms=identity.realms,
@@ -221,13 +258,27 @@ def create(
         contents=Contents(database, catalog, engine),
         search=Search(database, catalog),
         uploads=Uploads(catalog, engine),
+        audit=audit,
+        webhooks=webhooks,
+        deliverer=Deliverer(database, webhooks, upstreams, now=clock.now),
+        refusals=Refusals(database, now=clock.now, seconds=clock.seconds),
+        download_log=DownloadLog(database, audit, now=clock.now),
         health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
     )
     metrics = Metrics(services)
     lines = logs.Lines()
     lane = Lane(_express(services, metrics, lines, clock, settings.auth.remote_user_header))
     asgi = _asgi(settings, services, metrics, lane.express, max_body, clock)
-    outbox = Outbox(database, {"publish": engine.publisher, "sidecars": Sidecars(database, stores)})
+    chain = Chain(database, seal, Anchors(settings.data / ANCHORS), now=clock.now, seconds=clock.seconds)
+    outbox = Outbox(
+        database,
+        {
+            "audit": chain,
+            "webhooks": Announcer(database, catalog, wake=services.deliverer.wake),
+            "publish": engine.publisher,
+            "sidecars": Sidecars(database, stores),
+        },
+    )
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
@@ -245,6 +296,9 @@ def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clo
 
     def replayed(ticket: Ticket, status: int, sent: int, request_id: str, client: str) -> None:
         lines.add(ticket.log, request_id, status, sent, client)
+        if status == 200 and ticket.asset is not None and services.download_log.enabled:
+            who = replace(ticket.who, request_id=request_id, address=client)
+            services.download_log.add(who, ticket.asset.repository, ticket.asset.path, sent)
         metrics.replayed(status, ticket.format, sent)
 
     express.replayed = replayed
@@ -266,6 +320,7 @@ def _asgi(
         services.engine,
         services.accounts,
         services.downloads,
+        services.download_log,
         express,
         Origins(http.base_url, http.trusted_proxies),
         Folders(services.engine, Browser(services.database, services.catalog)),
@@ -274,7 +329,7 @@ def _asgi(
         limits=limits,
         remote_user=settings.auth.remote_user_header,
     )
-    return Middleware(gateway, server=SERVER, observe=metrics.observe)
+    return Middleware(gateway, server=SERVER, observe=metrics.observe, refuse=services.refusals.add)
 
 
 def _store(row: StoreRow, data: Path) -> BlobStore:
@@ -306,15 +361,21 @@ async def _serve(settings: Settings) -> int:
     listen = Listen(
         settings.http.host,
         settings.http.port,
-        tls.cert_file if tls.enabled else None,
-        tls.key_file if tls.enabled else None,
+        tls.cert_file,
+        tls.key_file,
+        tls=tls.enabled,
     )
     application = create(settings, show=lambda password: _show(settings, listen, password))
     async with application.running():
         return (
             0
             if await serve(
-                application.asgi, listen, application.lane, timeouts(settings), ready=lambda: _announce(listen)
+                application.asgi,
+                listen,
+                application.lane,
+                timeouts(settings),
+                application.services.catalog,
+                ready=lambda: _announce(listen),
             )
             else 1
         )

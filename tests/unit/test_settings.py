@@ -114,6 +114,8 @@ class TestEnvironment:
         "bootstrap.admin_email": "root@example.org",
         "bootstrap.default_repositories": "false",
         "bootstrap.upstreams": '{"npm": "https://npm.example.org"}',
+        "signing.algorithm": "ed25519",
+        "signing.overlap_days": "7",
         "log.level": "WARNING",
         "log.format": "json",
     }

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
 from pakhus.database.tables import account, lockout, privilege, role, second_factor, session, token
 from pakhus.database.transaction import Transaction
+from pakhus.domain import events
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ def user(tx: Transaction, user_id: str, source: str = "default") -> User | None:
 def put_user(tx: Transaction, changed: User) -> None:
     """Insert the user, or change all that is known of it."""
     tx.configures = True
+    known = user(tx, changed.user_id, changed.source)
     values = {
         "first_name": changed.first_name,
         "last_name": changed.last_name,
@@ -102,6 +104,11 @@ def put_user(tx: Transaction, changed: User) -> None:
     where = (account.c.user_id == changed.user_id, account.c.source == changed.source)
     if not tx.execute(update(account).where(*where).values(**values)).rowcount:
         tx.execute(insert(account).values(user_id=changed.user_id, source=changed.source, created=tx.now, **values))
+    if known is not None and known.password_hash != changed.password_hash:
+        tx.record(events.PASSWORD_CHANGED, subject=changed.user_id, source=changed.source)
+        if replace(known, password_hash=changed.password_hash) == changed:
+            return
+    tx.changed(events.USER, changed.user_id, known, changed, source=changed.source)
 
 
 def put_password(tx: Transaction, user: User, hashed: str, *, status: str) -> None:
@@ -132,6 +139,7 @@ def learn(tx: Transaction, said: User, *, news: bool) -> None:
 def remove_user(tx: Transaction, user_id: str, source: str = "default") -> None:
     """The user and its tokens."""
     tx.configures = True
+    tx.changed(events.USER, user_id, user(tx, user_id, source), None, source=source)
     for table in (account, token, session):
         tx.execute(delete(table).where(table.c.user_id == user_id, table.c.source == source))
     if source == "default":
@@ -144,6 +152,7 @@ def roles(tx: Transaction) -> list[Role]:
 
 def put_role(tx: Transaction, changed: Role) -> None:
     tx.configures = True
+    tx.changed(events.ROLE, changed.id, _role_by_id(tx, changed.id), changed)
     values = {
         "name": changed.name,
         "description": changed.description,
@@ -158,6 +167,7 @@ def put_role(tx: Transaction, changed: Role) -> None:
 def remove_role(tx: Transaction, role_id: str) -> None:
     """The role, and its name wherever a user or a role has it."""
     tx.configures = True
+    tx.changed(events.ROLE, role_id, _role_by_id(tx, role_id), None)
     tx.execute(delete(role).where(role.c.id == role_id))
     for each in users(tx):
         if role_id in each.roles:
@@ -168,6 +178,11 @@ def remove_role(tx: Transaction, role_id: str) -> None:
         if role_id in other.roles:
             left = [name for name in other.roles if name != role_id]
             tx.execute(update(role).where(role.c.id == other.id).values(roles=left))
+
+
+def _role_by_id(tx: Transaction, role_id: str) -> Role | None:
+    row = tx.one(select(role).where(role.c.id == role_id))
+    return None if row is None else _role(row)
 
 
 def privileges(tx: Transaction) -> list[PrivilegeRow]:
@@ -212,6 +227,7 @@ def add_token(tx: Transaction, new: TokenRow) -> None:
             address=new.address,
         )
     )
+    _token_changed(tx, None, new)
 
 
 def tokens_of_kind(tx: Transaction, kind: str) -> list[TokenRow]:
@@ -219,30 +235,48 @@ def tokens_of_kind(tx: Transaction, kind: str) -> list[TokenRow]:
 
 
 def remove_tokens_of_kind(tx: Transaction, kind: str) -> None:
-    tx.configures = True
-    tx.execute(delete(token).where(token.c.kind == kind))
+    _remove_token(tx, (token.c.kind == kind,))
 
 
 def remove_tokens(tx: Transaction, user_id: str, source: str) -> None:
-    tx.configures = True
-    tx.execute(delete(token).where(token.c.user_id == user_id, token.c.source == source))
+    _remove_token(tx, (token.c.user_id == user_id, token.c.source == source))
 
 
 def retire_token(tx: Transaction, old: TokenRow, name: str, expires: datetime) -> None:
     """Another name for a token whose own is needed, and an end."""
     tx.configures = True
+    _token_changed(tx, old, replace(old, name=name, expires=expires))
     tx.execute(update(token).where(token.c.id == old.id).values(name=name, expires=expires))
 
 
 def remove_token(tx: Transaction, user_id: str, name: str, source: str = "default") -> bool:
-    tx.configures = True
-    where = (token.c.user_id == user_id, token.c.source == source, token.c.name == name)
-    return tx.execute(delete(token).where(*where)).rowcount > 0
+    return _remove_token(tx, (token.c.user_id == user_id, token.c.source == source, token.c.name == name))
 
 
 def remove_token_by_digest(tx: Transaction, sha256: str) -> bool:
+    return _remove_token(tx, (token.c.sha256 == sha256,))
+
+
+def _remove_token(tx: Transaction, where: tuple[ColumnElement[bool], ...]) -> bool:
     tx.configures = True
-    return tx.execute(delete(token).where(token.c.sha256 == sha256)).rowcount > 0
+    for known in tx.rows(select(token).where(*where)):
+        _token_changed(tx, _token(known), None)
+    return tx.execute(delete(token).where(*where)).rowcount > 0
+
+
+def _token_changed(tx: Transaction, before: TokenRow | None, after: TokenRow | None) -> None:
+    """Tells what the token may, not its digest."""
+    row = before or after
+    assert row is not None
+    shown: dict[str, Any] = {
+        "user": row.user_id,
+        "kind": row.kind,
+        "scopes": row.scopes,
+        "repositories": row.repositories,
+    }
+    shown |= {"expires": row.expires}
+    name = f"{row.user_id}/{row.name}"
+    tx.changed(events.TOKEN, name, before and shown, after and shown, user=row.user_id, source=row.source)
 
 
 def used(tx: Transaction, moments: Mapping[int, datetime]) -> None:

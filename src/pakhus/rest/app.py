@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from pakhus.rest import (
     anonymous,
     assets,
+    audit,
     blobstores,
     components,
     formats,
@@ -25,10 +26,12 @@ from pakhus.rest import (
     search,
     second_factor,
     service_accounts,
+    signing,
     status,
     tokens,
     user_tokens,
     users,
+    webhooks,
 )
 from pakhus.rest.head import HeadAsGet
 from pakhus.services.metrics import Metrics
@@ -74,7 +77,18 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         realms.router,
         ldap.router,
     ]
-    own = [native.router, login.router, tokens.router, second_factor.router, lockouts.router, service_accounts.router]
+    own = [
+        native.router,
+        login.router,
+        tokens.router,
+        second_factor.router,
+        lockouts.router,
+        service_accounts.router,
+        signing.router,
+        audit.router,
+        webhooks.router,
+        webhooks.kinds,
+    ]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),

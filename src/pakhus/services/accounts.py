@@ -12,17 +12,20 @@ from typing import Any
 from cachetools import TTLCache
 
 from pakhus.database import accounts, sessions, values
-from pakhus.database.accounts import PrivilegeRow, Role, User
+from pakhus.database.accounts import PrivilegeRow, Role, TokenRow, User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Forbidden, Unauthenticated
+from pakhus.domain.initiator import claimed
 from pakhus.domain.security import Actor
+from pakhus.engine.entrance import Located
+from pakhus.services.identity.passing import SECONDS, Claims, PassingTokens
 from pakhus.services.identity.people import People
 from pakhus.services.identity.realm import LOCAL, TOKEN_PREFIX, WRONG, Door, Identity, is_jwt, is_token
 from pakhus.services.identity.realms import CannotTell, Realms
 from pakhus.services.identity.secondfactor import CodeNeeded, SecondFactors
 from pakhus.services.identity.sessions import Login, Sessions
-from pakhus.services.identity.signing import EXPIRED
-from pakhus.services.identity.tokens import Tokens, login_kind
+from pakhus.services.identity.signing import EXPIRED, Signing
+from pakhus.services.identity.tokens import Tokens, limits_of, login_kind
 from pakhus.services.identity.usertokens import KEY as USER_TOKENS
 from pakhus.services.identity.usertokens import protects_content
 from pakhus.services.privileges import grants_of
@@ -61,6 +64,7 @@ class Accounts:
         realms: Realms,
         people: People,
         tokens: Tokens,
+        signing: Signing,
         sessions: Sessions,
         second: SecondFactors,
         throttle: Throttle,
@@ -73,6 +77,7 @@ class Accounts:
         self._realms = realms
         self._people = people
         self._tokens = tokens
+        self._passing = PassingTokens(signing)
         self._sessions = sessions
         self._second = second
         self._throttle = throttle
@@ -122,6 +127,9 @@ class Accounts:
         if (known := await self._known(key, address)) is not None:
             return known
         generation = self._generation
+        claims = self._passing.read(token)
+        if claims is not None:
+            return await self._passed(key, claims, Door(address, format, header), generation)
         identity = await self._sessions.identity(token)
         if identity is None:
             identity = await self._realms.by_bearer(token, Door(address, format, header))
@@ -160,6 +168,7 @@ class Accounts:
         """
         if not password:
             raise Unauthenticated(WRONG)
+        claimed(username, "password")
         if is_token(password):
             return await self._realms.by_password(username, password, door)
         failed_lately = await self._throttle.check(username, door.address)
@@ -203,6 +212,15 @@ class Accounts:
         self._tokens.note_use(identity.token_id)
         return replace(actor, address=address)
 
+    async def _passed(self, key: bytes, claims: Claims, door: Door, generation: int) -> Actor:
+        """The actor of a passing token: it counts where the format's own tokens do."""
+        if not await self._realms.takes_tokens_of(door.format):
+            raise Unauthenticated(WRONG)
+        actor = replace(await self._by_passing(claims), passing=True)
+        if generation == self._generation == self._database.generation.configuration:
+            self._verified[key] = Known(actor, claims.expires)
+        return replace(actor, address=door.address)
+
     async def _known(self, key: bytes, address: str) -> Actor | None:
         await self._current()
         found = self._verified.get(key)
@@ -229,6 +247,57 @@ class Accounts:
         return Actor(
             user.user_id, grants, limits=identity.limits, source=user.source, token=identity.token, roles=roles
         )
+
+    # -- passing tokens --------------------------------------------------------------------------------------------
+
+    async def grant(self, actor: Actor, scopes: Sequence[Located]) -> tuple[str, int]:
+        """A short-lived token of the actor for these scopes, and its seconds."""
+        asked = [(each.repository, each.path, each.permissions) for each in scopes]
+        return self._passing.issue(actor, await self._foundation(actor), asked), SECONDS
+
+    async def offline(self, actor: Actor) -> str:
+        """A long-lived token that is good for `grant` only."""
+        if actor.anonymous:
+            raise Unauthenticated("log in first")
+        return self._passing.issue_offline(actor, await self._foundation(actor))
+
+    async def by_offline(self, token: str, address: str) -> Actor:
+        """Whom a long-lived token speaks of, with all that the login it rests on may."""
+        claims = self._passing.read_offline(token)
+        if claims is None:
+            raise Unauthenticated(WRONG)
+        actor = await self._by_passing(claims)
+        row = await self._row(actor) if actor.token else None
+        return replace(actor, limits=None if row is None else limits_of(row), address=address)
+
+    async def _by_passing(self, claims: Claims) -> Actor:
+        access = await self._current()
+        if not claims.user:
+            return replace(await self._anonymous(access), limits=claims.limits)
+        identity = Identity(claims.user, claims.source, limits=claims.limits, token=claims.token)
+        if not await self._realms.admits(claims.source):
+            raise Unauthenticated(EXPIRED)
+        actor = self._actor(identity, await self._people.admit(identity), access)
+        if await self._foundation(actor) != claims.key:
+            raise Unauthenticated(EXPIRED)
+        return actor
+
+    async def _foundation(self, actor: Actor) -> str:
+        """What changes when tokens that rest on it are to be void: the password, or the API token."""
+        if actor.anonymous:
+            return ""
+        if actor.token:
+            return (await self._row(actor)).sha256[:16]
+        user = await self._database.read(accounts.user, actor.user, actor.source)
+        return "" if user is None else _fingerprint(user)
+
+    async def _row(self, actor: Actor) -> TokenRow:
+        """The API token that the actor came with, as it is now."""
+        rows = await self._tokens.of(actor.user, actor.source)
+        row = next((each for each in rows if each.name == actor.token), None)
+        if row is None or (row.expires is not None and row.expires <= self._now()):
+            raise Unauthenticated(WRONG)
+        return row
 
     # -- logins ----------------------------------------------------------------------------------------------------
 
@@ -276,3 +345,8 @@ def _access(tx: Transaction) -> Access:
 
 def _cache_key(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+def _fingerprint(user: User) -> str:
+    """Of a local user's password: another one after each change."""
+    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16] if user.source == LOCAL else ""

@@ -11,23 +11,29 @@ from pakhus.database.transaction import Database
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.audit import Audit
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
+from pakhus.services.download_log import DownloadLog
 from pakhus.services.health import Health
 from pakhus.services.identity.realms import Realms
 from pakhus.services.identity.tokens import Tokens
 from pakhus.services.identity.wiring import Identification
 from pakhus.services.passwords import Passwords
+from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
+from pakhus.services.webhook_delivery import Deliverer
+from pakhus.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Services:
     catalog: Catalog
     stores: Stores
     engine: Engine
+    keyring: Keyring
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
@@ -57,3 +64,8 @@ class Services:
     contents: Contents
     search: Search
     uploads: Uploads
+    audit: Audit
+    refusals: Refusals
+    download_log: DownloadLog
+    webhooks: Webhooks
+    deliverer: Deliverer

@@ -9,8 +9,9 @@ from urllib.parse import quote
 from pakhus.domain.errors import Forbidden, NotFound
 from pakhus.domain.security import Permission, may
 from pakhus.engine.browse import Browser, Entry, Folder
-from pakhus.engine.content import Engine, Request
+from pakhus.engine.content import Engine
 from pakhus.engine.found import Found, Visit
+from pakhus.engine.request import Request
 from pakhus.kit.context import Reply
 from pakhus.web.problems import page
 from pakhus.web.respond import http_date

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pakhus.domain.errors import Unauthenticated
+from pakhus.domain.initiator import Initiator, claimed
 from pakhus.domain.security import Actor
 from pakhus.kit.format import BASIC, BEARER, Credential
 from pakhus.web.exchange import Exchange
@@ -55,12 +56,12 @@ async def identify(
         if not value:
             continue
         if credential.scheme in ("raw", "header") and " " not in value:
-            return await accounts.by_token(value, address, format=format, header=credential.header)
+            return await _token(accounts, value, address, format, credential.header)
         scheme, _, rest = value.partition(" ")
         if credential.scheme == "basic" and scheme.lower() == "basic":
             return await _basic(accounts, rest.strip(), address, format)
         if credential.scheme == "bearer" and scheme.lower() in ("bearer", "token"):
-            return await accounts.by_token(rest.strip(), address, format=format)
+            return await _token(accounts, rest.strip(), address, format)
     if exchange.headers.get("authorization"):
         raise Unauthenticated("these credentials are of a kind that is not accepted here")
     return await _by_cookie(exchange, accounts, address) or await accounts.anonymous(address)
@@ -92,12 +93,30 @@ def _pairs(cookies: str) -> list[tuple[str, str]]:
     return [(name.strip(), value.strip().strip('"')) for name, _, value in parts]
 
 
+async def _token(accounts: Accounts, token: str, address: str, format: str, header: str = "authorization") -> Actor:
+    claimed("", "token")
+    return await accounts.by_token(token, address, format=format, header=header)
+
+
 async def _basic(accounts: Accounts, encoded: str, address: str, format: str) -> Actor:
     try:
         text = base64.b64decode(encoded, validate=True).decode("utf-8")
     except ValueError as error:
         raise Unauthenticated("malformed Basic credentials") from error
     username, colon, password = text.partition(":")
-    if not colon:
+    if not colon or "\0" in text:
         raise Unauthenticated("malformed Basic credentials")
+    claimed(username, "password")
     return await accounts.by_password(username, password, address, format=format)
+
+
+def initiator_of(actor: Actor, exchange: Exchange) -> Initiator:
+    """In whose name the request goes on, and how that was proven."""
+    credential = "session"
+    if actor.anonymous:
+        credential = "none"
+    elif actor.token:
+        credential = f"token {actor.token}"
+    elif exchange.headers.get("authorization", "").lower().startswith("basic "):
+        credential = "password"
+    return Initiator(actor.user, actor.source, credential, actor.address, exchange.request_id)

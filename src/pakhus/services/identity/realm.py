@@ -68,9 +68,13 @@ class Listed:
 
 
 class Realm:
-    """One way to know somebody. `source` names the users it brings along; empty: they are of other realms."""
+    """One way to know somebody. `source` names the users it brings along; empty: they are of other realms.
+
+    A realm for the tokens of one `format` counts in its repositories only.
+    """
 
     id: str = ""
+    format: str = ""
     name: str = ""
     source: str = ""
     source_name: str = ""

@@ -95,6 +95,10 @@ class Realms:
         """May users of this source come in by something else than their realm, a token say?"""
         return source in (LOCAL, SERVICE) or await self.of(source) is not None
 
+    async def takes_tokens_of(self, format: str) -> bool:
+        """Is a realm for tokens of this format active?"""
+        return any(each.format == format for each in await self.active())
+
     # -- asking ----------------------------------------------------------------------------------------------------
 
     async def by_password(self, username: str, password: str, door: Door) -> Identity:

@@ -193,7 +193,7 @@ class TokenRealm(Realm):
         self.name = name
         self._tokens = tokens
         self._kinds = frozenset(kinds)
-        self._format = format
+        self.format = format
         self._header = header
         self._elsewhere = frozenset(elsewhere)
 
@@ -214,7 +214,7 @@ class TokenRealm(Realm):
         return await self._identity(token, door)
 
     async def _identity(self, token: str, door: Door) -> Identity | None:
-        if self._format not in ("", door.format) or self._header not in ("", door.header):
+        if self.format not in ("", door.format) or self._header not in ("", door.header):
             return None
         found = await self._tokens.identity(token, self._kinds)
         return None if found is None else found[0]

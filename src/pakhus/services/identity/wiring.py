@@ -91,6 +91,7 @@ def identification(
         realms,
         people,
         tokens,
+        signing,
         sessions,
         second,
         throttle,
