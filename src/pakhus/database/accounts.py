@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
-from pakhus.database.tables import account, lockout, privilege, role, second_factor, session, token
+from pakhus.database.login_tables import lockout, second_factor, session
+from pakhus.database.tables import account, privilege, role, token
 from pakhus.database.transaction import Transaction
 from pakhus.domain import events
 
