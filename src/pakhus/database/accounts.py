@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
+from pakhus.database.login_tables import lockout, second_factor, session
 from pakhus.database.rights import PrivilegeRow, privileges
-from pakhus.database.tables import account, lockout, role, second_factor, session, token
+from pakhus.database.tables import account, role, token
 from pakhus.database.transaction import Transaction
 from pakhus.domain import events
 
@@ -220,18 +221,17 @@ def tokens_of_kind(tx: Transaction, kind: str) -> list[TokenRow]:
 
 
 def remove_tokens_of_kind(tx: Transaction, kind: str) -> None:
-    tx.configures = True
-    tx.execute(delete(token).where(token.c.kind == kind))
+    _remove_token(tx, (token.c.kind == kind,))
 
 
 def remove_tokens(tx: Transaction, user_id: str, source: str) -> None:
-    tx.configures = True
-    tx.execute(delete(token).where(token.c.user_id == user_id, token.c.source == source))
+    _remove_token(tx, (token.c.user_id == user_id, token.c.source == source))
 
 
 def retire_token(tx: Transaction, old: TokenRow, name: str, expires: datetime) -> None:
     """Another name for a token whose own is needed, and an end."""
     tx.configures = True
+    _token_changed(tx, old, replace(old, name=name, expires=expires))
     tx.execute(update(token).where(token.c.id == old.id).values(name=name, expires=expires))
 
 
@@ -245,10 +245,8 @@ def remove_token_by_digest(tx: Transaction, sha256: str) -> bool:
 
 def _remove_token(tx: Transaction, where: tuple[ColumnElement[bool], ...]) -> bool:
     tx.configures = True
-    known = tx.one(select(token).where(*where))
-    if known is None:
-        return False
-    _token_changed(tx, _token(known), None)
+    for known in tx.rows(select(token).where(*where)):
+        _token_changed(tx, _token(known), None)
     return tx.execute(delete(token).where(*where)).rowcount > 0
 
 

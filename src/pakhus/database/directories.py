@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from pakhus.database.tables import ldap_server
+from pakhus.database.login_tables import ldap_server
 from pakhus.database.transaction import Transaction
 
 

@@ -9,8 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
-from pakhus.database.tables import federated_session, federated_subject, identity_provider, login_state, workload_role
-from pakhus.database.tables import session as login
+from pakhus.database.login_tables import (
+    federated_session,
+    federated_subject,
+    identity_provider,
+    login_state,
+    workload_role,
+)
+from pakhus.database.login_tables import session as login
 from pakhus.database.transaction import Transaction
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
-from pakhus.database.tables import lockout, second_factor, session, token
+from pakhus.database.login_tables import lockout, second_factor, session
+from pakhus.database.tables import token
 from pakhus.database.transaction import Transaction
 
 

@@ -5,63 +5,21 @@ Times are microseconds since the epoch (`Moment`), so that they compare and sort
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     FetchedValue,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator
 
+from pakhus.database.columns import Absent, Document, Identity, Moment, Word, metadata
 from pakhus.domain import events
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-class Moment(TypeDecorator[datetime]):
-    """A point in time, kept as microseconds since the epoch, always UTC in Python."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - EPOCH) // MICROSECOND
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else EPOCH + timedelta(microseconds=value)
-
-
-Word = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text that compares by its code points everywhere: paths and names are sought by range."""
-
-Document = JSON().with_variant(JSONB(), "postgresql")
-Absent = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""A document that may be missing."""
-Identity = BigInteger().with_variant(Integer(), "sqlite")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 
 def _identity() -> Column[int]:
@@ -423,99 +381,3 @@ webhook_delivery = Table(
     Index(None, "webhook_id", "id"),
 )
 """`due` is when the next attempt is made; whoever makes it moves it first, and so has it to itself for that long."""
-
-session = Table(
-    "session",
-    metadata,
-    Column("id", Word, primary_key=True),
-    Column("user_id", Word, nullable=False),
-    Column("source", Word, nullable=False),
-    Column("address", Word, nullable=False),
-    Column("agent", Word, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("expires", Moment, nullable=False),
-    Index(None, "user_id", "source"),
-)
-
-lockout = Table(
-    "lockout",
-    metadata,
-    Column("user_id", Word, primary_key=True),
-    Column("address", Word, primary_key=True),
-    Column("failures", Integer, nullable=False),
-    Column("expires", Moment, nullable=False),
-)
-
-second_factor = Table(
-    "second_factor",
-    metadata,
-    Column("user_id", Word, primary_key=True),
-    Column("secret", Document, nullable=False),
-    Column("confirmed", Boolean, nullable=False),
-    Column("last_step", BigInteger, nullable=False),
-)
-
-ldap_server = Table(
-    "ldap_server",
-    metadata,
-    Column("id", Word, primary_key=True),
-    Column("name", Word, nullable=False, unique=True),
-    Column("position", Integer, nullable=False),
-    Column("settings", Document, nullable=False),
-)
-
-identity_provider = Table(
-    "identity_provider",
-    metadata,
-    Column("kind", Word, primary_key=True),
-    Column("name", Word, primary_key=True),
-    Column("settings", Document, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("updated", Moment, nullable=False),
-)
-
-workload_role = Table(
-    "workload_role",
-    metadata,
-    Column("name", Word, primary_key=True),
-    Column("issuer", Word, nullable=False),
-    Column("settings", Document, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("updated", Moment, nullable=False),
-)
-
-federated_subject = Table(
-    "federated_subject",
-    metadata,
-    Column("source", Word, primary_key=True),
-    Column("subject", Word, primary_key=True),
-    Column("user_id", Word, nullable=False),
-    Column("details", Document, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("last_login", Moment, nullable=False),
-    Column("checked", Moment, nullable=False),
-    UniqueConstraint("source", "user_id"),
-)
-
-federated_session = Table(
-    "federated_session",
-    metadata,
-    Column("id", Word, primary_key=True),
-    Column("source", Word, nullable=False),
-    Column("subject", Word, nullable=False),
-    Column("session", Word, nullable=False),
-    Column("user_id", Word, nullable=False),
-    Column("expires", Moment, nullable=False),
-    Index(None, "source", "subject"),
-    Index(None, "expires"),
-)
-
-login_state = Table(
-    "login_state",
-    metadata,
-    Column("key", Word, primary_key=True),
-    Column("kind", Word, nullable=False),
-    Column("details", Document, nullable=False),
-    Column("expires", Moment, nullable=False),
-    Index(None, "expires"),
-)

@@ -64,9 +64,9 @@ class Accounts:
         realms: Realms,
         people: People,
         tokens: Tokens,
+        signing: Signing,
         sessions: Sessions,
         second: SecondFactors,
-        signing: Signing,
         throttle: Throttle,
         *,
         formats: Sequence[str],
@@ -360,3 +360,8 @@ def _access(tx: Transaction) -> Access:
 
 def _cache_key(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+def _fingerprint(user: User) -> str:
+    """Of a local user's password: another one after each change."""
+    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16] if user.source == LOCAL else ""

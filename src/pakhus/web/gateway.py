@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +22,7 @@ from pakhus.engine.downloads import Downloads
 from pakhus.engine.found import Found
 from pakhus.engine.request import Entering, Request
 from pakhus.kit.context import Context, Reply
-from pakhus.kit.format import BASIC, BEARER, Credential, Format
+from pakhus.kit.format import BASIC, BEARER, Format
 from pakhus.services.download_log import DownloadLog
 from pakhus.web import problems
 from pakhus.web.addresses import Address, Addresses
@@ -113,7 +112,7 @@ class Gateway:
         try:
             await self._engine.catalog.refresh()
             state["base_url"] = self._origins.base_url(exchange)
-            actor = await self._actor(exchange)
+            actor = await self._identified(exchange)
             exchange.check_size()
         except PakhusError as error:
             state["refused"] = error
@@ -169,7 +168,7 @@ class Gateway:
         asked.repository = repository = self._engine.catalog.get(address.repository)
         asked.format = format = self._engine.catalog.format(repository)
         exchange.note(repository=repository.name, format=repository.format)
-        actor = await self._actor(exchange, format.credentials, format=format.name)
+        actor = await self._identified(exchange, format)
         exchange.note(actor=actor.user)
         identified(initiator_of(actor, exchange))
         exchange.check_size()
@@ -203,24 +202,24 @@ class Gateway:
                 raise Unauthenticated(f"authentication is required: {error.message}") from error
             raise
 
-    async def _actor(
-        self, exchange: Exchange, credentials: Sequence[Credential] = (BASIC, BEARER), *, format: str = ""
-    ) -> Actor:
-        """Who asks. Raises `TooManyRequests` for who asks too often."""
+    async def _identified(self, exchange: Exchange, format: Format | None = None) -> Actor:
+        """Who asks, for something of a format or for anything else. Raises `TooManyRequests`."""
         client = self._origins.address(exchange)
         self._limits.arrive(exchange.method, client)
         named = exchange.headers.get(self._remote_user, "") if self._remote_user else ""
         if named and self._origins.is_by_proxy(exchange) and "authorization" not in exchange.headers:
             actor = await by_remote_user(exchange, self._accounts, named, client)
+        elif format is None:
+            actor = await identify(exchange, self._accounts, client, (BASIC, BEARER))
         else:
-            actor = await identify(exchange, self._accounts, client, credentials, format=format)
+            actor = await identify(exchange, self._accounts, client, format.credentials, format=format.name)
         self._limits.identified(exchange.method, actor)
         return actor
 
     async def _enter(self, exchange: Exchange, address: Address) -> Reply:
         format = address.format
         assert format is not None
-        actor = await self._actor(exchange, format.credentials, format=format.name)
+        actor = await self._identified(exchange, format)
         exchange.note(actor=actor.user, format=format.name)
         identified(initiator_of(actor, exchange))
         exchange.check_size()

@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from pakhus.database.tables import metadata
+from pakhus.database import login_tables, tables  # noqa: F401 -- they register themselves
+from pakhus.database.columns import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
