@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +19,8 @@ from tests.clients.programs import Program, Result
 from tests.clients.server import ADMIN, Server, free_port
 from tests.clients.topology import SHAPES, Topology
 
-BEARER = {"docker": {"v1Enabled": False, "forceBasicAuth": False}}
+Settings = dict[str, Any]
+BEARER: Settings = {"docker": {"v1Enabled": False, "forceBasicAuth": False}}
 LOGIN = f"{ADMIN[0]}:{ADMIN[1]}"
 
 
@@ -160,12 +162,12 @@ def test_a_wrong_password_is_no_login(docker: Docker, shapes: Topology) -> None:
 
 
 @pytest.mark.parametrize("type", ["hosted", "group"])
-def test_docker_searches_a_port_that_speaks_version_1(
+def test_docker_searches_a_port_that_speaks_version_1_and_pulls_there(
     type: str, docker: Docker, pakhus_server: Callable[..., Server]
 ) -> None:
     server = pakhus_server(f"searched-{type}")
     port = free_port()
-    spoken = {"docker": {"v1Enabled": True, "forceBasicAuth": True, "httpPort": port}}
+    spoken: Settings = {"docker": {"v1Enabled": True, "forceBasicAuth": True, "httpPort": port}}
     server.create("docker", "hosted", "images", **(spoken if type == "hosted" else BEARER))
     if type == "group":
         server.create("docker", "group", "all", members=["images"], **spoken)
@@ -173,9 +175,25 @@ def test_docker_searches_a_port_that_speaks_version_1(
     docker.built(f"{server.host}/images/team/wanted:1", "wanted")
     docker.pushed(f"{server.host}/images/team/wanted:1")
 
-    said = docker.run("search", f"127.0.0.1:{port}/want").ok().stdout
-    assert "team/wanted" in said
+    assert "team/wanted" in docker.run("search", f"127.0.0.1:{port}/want").ok().stdout
     assert "team/wanted" not in docker.run("search", f"127.0.0.1:{port}/other").ok().stdout
+    docker.forget(f"{server.host}/images/team/wanted:1")
+    docker.run("pull", f"127.0.0.1:{port}/team/wanted:1").ok()
+
+
+def test_docker_pulls_without_a_login_where_anybody_may(docker: Docker, pakhus_server: Callable[..., Server]) -> None:
+    server = pakhus_server("anonymous", PAKHUS_AUTH_ANONYMOUS_ENABLED="true")
+    server.create("docker", "hosted", "open", **BEARER)
+    image = f"{server.host}/open/app:1"
+    docker.login(server.host)
+    docker.built(image, "anonymous")
+    docker.pushed(image)
+    docker.run("logout", server.host).ok()
+    docker.forget(image)
+
+    docker.run("pull", image).ok()
+    docker.run("tag", image, f"{server.host}/open/app:2").ok()
+    docker.run("push", f"{server.host}/open/app:2").refused()
 
 
 # -- containerd -----------------------------------------------------------------------------------------------------
