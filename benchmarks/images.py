@@ -56,5 +56,5 @@ def upload(http: httpx2.Client, blobs: str, name: str, body: bytes) -> None:
     begun = http.post(f"{blobs}/uploads/").raise_for_status()
     place = urljoin(str(begun.url), begun.headers["location"])
     sent = http.patch(place, content=body, headers={"Content-Type": "application/octet-stream"}).raise_for_status()
-    place = httpx2.URL(urljoin(place, sent.headers["location"])).copy_merge_params({"digest": name})
-    http.put(place).raise_for_status()
+    end = httpx2.URL(urljoin(place, sent.headers["location"])).copy_merge_params({"digest": name})
+    http.put(end).raise_for_status()
