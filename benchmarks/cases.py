@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,13 +11,13 @@ from statistics import median
 import httpx2
 from tests.clients.server import ADMIN, Server
 
-from benchmarks import contestants, packages, yum
+from benchmarks import contestants, images, packages, yum
 from benchmarks.load import BLOCK, PUTS, Sample, alternate, transfer, wrk
 from benchmarks.processes import Contestant
 from benchmarks.report import Report
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-FILES = {"1k": KIB, "100k": 100 * KIB, "100m": 100 * MIB}
+FILES = {"1k": KIB, "100k": 100 * KIB, "1m": MIB, "100m": 100 * MIB}
 
 
 @dataclass(frozen=True)
@@ -188,6 +188,68 @@ def documents(bench: Bench, title: str, paths: list[tuple[Contestant, str]]) -> 
     bench.report.compare(title, alternate(shots, bench.rounds), "req/s")
 
 
+def docker_manifest(bench: Bench) -> None:
+    """A manifest by its tag, as every pull begins."""
+    with registries(bench) as (ours, theirs):
+        for contestant in (ours, theirs):
+            images.push(contestant, "bench/app", "1.0", [b"a layer"])
+        accept = {"Accept": images.MANIFEST}
+        both(bench, "docker manifest by tag", ours, theirs, "/v2/bench/app/manifests/1.0", accept)
+
+
+def docker_layer(bench: Bench, size: str) -> None:
+    """A layer, again and again."""
+    layer = (BLOCK * (FILES[size] // MIB))[: FILES[size]]
+    with registries(bench) as (ours, theirs):
+        for contestant in (ours, theirs):
+            images.push(contestant, "bench/app", "1.0", [layer])
+        path = f"/v2/bench/app/blobs/{images.digest(layer)}"
+        both(bench, f"docker layer of {size}", ours, theirs, path, in_bytes=True)
+
+
+def docker_push(bench: Bench) -> None:
+    """An image of eight layers of 8 MiB, one after the other: asked for, uploaded, finished; then its manifest."""
+    with registries(bench) as (ours, theirs):
+
+        def shot(contestant: Contestant, turn: int) -> Sample:
+            layers = [f"{turn}-{number}".encode() + 8 * BLOCK for number in range(8)]
+            return images.push(contestant, "bench/app", str(turn), layers)
+
+        for contestant in (ours, theirs):
+            images.push(contestant, "bench/app", "first", [b"a layer"])
+        shots = {"pakhus": lambda turn: shot(ours, turn), "registry": lambda turn: shot(theirs, turn)}
+        bench.report.compare("docker push, 8 layers of 8 MiB", alternate(shots, bench.rounds), "MiB/s")
+
+
+@contextmanager
+def registries(bench: Bench) -> Iterator[tuple[Contestant, Contestant]]:
+    """Ours with a private repository, and Debian's registry; both have `/v2/bench/…`."""
+    with contestants.pakhus(bench.work) as (server, ours), contestants.registry(bench.work) as theirs:
+        server.create("docker", "hosted", "bench")
+        yield ours, theirs
+
+
+def both(
+    bench: Bench,
+    title: str,
+    ours: Contestant,
+    theirs: Contestant,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    in_bytes: bool = False,
+) -> None:
+    """The same path of both, warmed once."""
+
+    def shot(contestant: Contestant, seconds: int) -> Sample:
+        connections = 4 if in_bytes else 32
+        return wrk(contestant, path, seconds=seconds, connections=connections, headers=headers, in_bytes=in_bytes)
+
+    shot(ours, 1)
+    shot(theirs, 1)
+    shots = {"pakhus": lambda turn: shot(ours, bench.seconds), "registry": lambda turn: shot(theirs, bench.seconds)}
+    bench.report.compare(title, alternate(shots, bench.rounds), "MiB/s" if in_bytes else "req/s")
+
+
 CASES: dict[str, Case] = {
     "get-1k": lambda bench: get(bench, "1k"),
     "get-100k": lambda bench: get(bench, "100k"),
@@ -198,6 +260,10 @@ CASES: dict[str, Case] = {
     "pypi-page": pypi_page,
     "yum-1k": lambda bench: yum.publication(bench.work, bench.report, 1_000, bench.rounds),
     "yum-20k": lambda bench: yum.publication(bench.work, bench.report, 20_000, bench.rounds),
+    "docker-manifest": docker_manifest,
+    "docker-layer-1m": lambda bench: docker_layer(bench, "1m"),
+    "docker-layer-100m": lambda bench: docker_layer(bench, "100m"),
+    "docker-push": docker_push,
     "memory": memory,
     "start": start,
 }

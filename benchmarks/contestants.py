@@ -47,6 +47,13 @@ auth: {{ htpasswd: {{ file: {work}/htpasswd }} }}
 log: {{ type: stdout, format: json, level: fatal }}
 """
 
+REGISTRY = """
+version: 0.1
+log: {{ level: error, accesslog: {{ disabled: true }} }}
+storage: {{ filesystem: {{ rootdirectory: {work}/storage }}, cache: {{ blobdescriptor: inmemory }} }}
+http: {{ addr: "127.0.0.1:{port}" }}
+"""
+
 
 def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
@@ -117,6 +124,18 @@ def verdaccio(work: Path, packages: Mapping[str, Mapping[str, object]]) -> Itera
     place = install.node_tool("verdaccio", pins["verdaccio"], overrides=pins["verdaccio-overrides"])
     command: list[str | Path] = [install.node() / "node", place / "bin/verdaccio", "-c", work / "config.yaml"]
     with running("verdaccio", [*command, "-l", f"127.0.0.1:{port}"], port, work, NODE_ENV="production") as it:
+        yield it
+
+
+@contextmanager
+def registry(work: Path) -> Iterator[Contestant]:
+    """Debian's docker-registry, open to everybody: with passwords it would compute bcrypt for every request."""
+    work, port = work / "registry", free_port()
+    work.mkdir()
+    configuration = work / "config.yml"
+    configuration.write_text(REGISTRY.format(work=work, port=port))
+    program = install.places()["docker-registry"]()
+    with running("registry", [program, "serve", configuration], port, work) as it:
         yield it
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients import matrix, programs, topology
+from tests.clients import daemons, matrix, programs, topology
 from tests.clients.server import Server
 
 LONGEST = 600.0
@@ -60,6 +60,13 @@ def shapes_of(pakhus_server: Callable[..., Server]) -> Callable[..., topology.To
     return make
 
 
+@pytest.fixture(scope="module")
+def docker_engine() -> Iterator[daemons.Daemon]:
+    """One Docker engine for the tests of a module; images stay apart by their names."""
+    with daemons.docker() as daemon:
+        yield daemon
+
+
 @pytest.fixture
 def proves(request: pytest.FixtureRequest) -> Callable[[str, str, str], None]:
     """`proves("npm", "pnpm", "proxy")` says which cell of the README's table this test stands for."""
@@ -104,3 +111,4 @@ dnf, rpmbuild, createrepo_c = (client_fixture(name) for name in ("dnf", "rpmbuil
 skopeo, crane, oras = client_fixture("skopeo"), client_fixture("crane"), client_fixture("oras")
 podman, buildah = client_fixture("podman"), client_fixture("buildah")
 cosign, notation = client_fixture("cosign"), client_fixture("notation")
+docker, ctr = client_fixture("docker"), client_fixture("ctr")

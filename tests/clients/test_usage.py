@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def test_what_is_shown_works(name: str, client: str, request: pytest.FixtureRequ
     if trial.untried:
         pytest.skip(trial.untried)
     server: Server = request.getfixturevalue("secure_server" if trial.secure else "server")
+    if trial.daemon:
+        trial = replace(trial, env={**trial.env, **request.getfixturevalue(trial.daemon).env})
     shown = Shown(server, FORMATS[name], client, trial)
 
     said = shown.typed(tmp_path)

@@ -19,8 +19,9 @@ class Trial:
     `programs` says which client of `pins.toml` a command is. `files` are in the project before anything else, `words`
     is what the person writes for each `<word>`, `needs` names clients whose snippets come first. `around` gives the
     whole file (with `{snippet}`) where a snippet shows a part of one. `before` and `after` are typed around the
-    snippets, with the same fillings: what `after` says must be true. `secure` puts TLS before the server; `live` makes
-    the repository a group that also has a proxy of the upstream of that client. `untried` says why nothing is tried.
+    snippets, with the same fillings: what `after` says must be true. `secure` puts TLS before the server; `live`
+    makes the repository a group that also has a proxy of the upstream of that client. `daemon` is the fixture of what
+    a command must have behind it. `untried` says why nothing is tried.
     """
 
     programs: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Trial:
     env: Mapping[str, str] = field(default_factory=dict)
     secure: bool = False
     live: str = ""
+    daemon: str = ""
     untried: str = ""
 
 

@@ -17,8 +17,9 @@ from pakhus.domain.repository import RepositoryType
 from pakhus.domain.security import Permission
 from pakhus.formats.docker import blobs, lists, manifests, names, tokens
 from pakhus.formats.docker.settings import GroupSettings, HostedSettings, ProxySettings
+from pakhus.formats.docker.usage import USAGE
 from pakhus.kit.context import Context, Reply, Settings
-from pakhus.kit.format import ANY, READS, Action, Doors, Format, Mount, Route, Snippet
+from pakhus.kit.format import ANY, READS, Action, Doors, Format, Mount, Route
 from pakhus.kit.versions import natural_key
 from pakhus.kit.wire import dump_json
 
@@ -95,11 +96,7 @@ class Docker(Format):
         "docker.contentDigest": "component.digest",
         "docker.layerId": "component.layers",
     }
-    usage = (
-        Snippet("docker", "docker login --username {user} --password-stdin {host}"),
-        Snippet("docker", "docker push {host}/{name}/image:tag"),
-        Snippet("docker", "docker pull {host}/{name}/image:tag"),
-    )
+    usage = USAGE
 
     def version_key(self, version: str) -> Any:
         return natural_key(version)
