@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, tuple_
 
 from pakhus.database import assets, components
-from pakhus.database.tables import asset, blob, component, repository
+from pakhus.database.tables import asset, blob, component, repository, tagged
 from pakhus.database.transaction import Transaction
 from pakhus.domain.content import ALGORITHMS, Asset, Component
 
@@ -61,6 +62,8 @@ class Search:
     scopes: tuple[Scope, ...]
     conditions: tuple[Condition, ...] = ()
     prerelease: bool | None = None
+    tags: tuple[str, ...] = ()
+    changed_since: datetime | None = None
     sort: str = ""
     descending: bool = False
     after: tuple[Any, ...] = ()
@@ -110,6 +113,11 @@ def _selected(table: Any, wanted: Search) -> Select[Any]:
         statement = statement.join(component, component.c.id == asset.c.component_id)
     statement = statement.join(repository, repository.c.id == component.c.repository_id)
     statement = statement.where(_in_scope(wanted.scopes), *_conditions(wanted, on_assets=False))
+    if wanted.tags:
+        inside = select(tagged.c.component_id).where(func.lower(tagged.c.tag).in_(wanted.tags))
+        statement = statement.where(component.c.id.in_(inside))
+    if wanted.changed_since is not None:
+        statement = statement.where(component.c.updated >= wanted.changed_since)
     if wanted.prerelease is not None:
         statement = statement.where(component.c.prerelease.is_(wanted.prerelease))
     return statement
