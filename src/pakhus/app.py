@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,19 +33,29 @@ from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
+from pakhus.services import checks, chores
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.capabilities import Capabilities
+from pakhus.services.cleanup import Cleanup
 from pakhus.services.contents import Contents
+from pakhus.services.freeze import Freeze
 from pakhus.services.health import Health
+from pakhus.services.mail import Mail
 from pakhus.services.metrics import Metrics
+from pakhus.services.node import Node
+from pakhus.services.outbound import OutboundSettings
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
 from pakhus.services.services import Services
+from pakhus.services.tags import Tags
+from pakhus.services.tasks import Tasks
+from pakhus.services.trust import Trust
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
 from pakhus.settings import Settings, signing_secret
@@ -55,17 +66,19 @@ from pakhus.web.exchange import App, Origins
 from pakhus.web.express import Express, Ticket
 from pakhus.web.folders import Folders
 from pakhus.web.gateway import Gateway
+from pakhus.web.legacy import LegacyUrls
 from pakhus.web.middleware import Middleware
 from pakhus.web.protocol import Lane
 from pakhus.web.server import Listen, serve
 
 log = structlog.get_logger()
 
-NEXUS_VERSION = "3.88.0-01"
-SERVER = f"Nexus/{NEXUS_VERSION} (COMMUNITY)"
+EDITION = "COMMUNITY"
 FLUSH_SECONDS = 5.0
 LINES_SECONDS = 0.5
 SWEEP_SECONDS = 3600.0
+TASK_SECONDS = 5.0
+QUOTA_SECONDS = 10.0
 GRACE = timedelta(hours=24)
 
 
@@ -93,18 +106,27 @@ class Application:
     async def start(self) -> None:
         await self.bootstrap.run(_start(self.settings), show=self.show)
         await self.services.catalog.refresh()
+        await chores.first(self.services)
         self.services.database.on_recorded = self.outbox.wake
         self._tasks = [
             asyncio.create_task(self.outbox.run(), name="outbox"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
+            asyncio.create_task(self._every(TASK_SECONDS, self.services.tasks.tick), name="tasks"),
         ]
+        if self.settings.storage.quota == "refuse":
+            self._tasks.append(asyncio.create_task(self._every(QUOTA_SECONDS, self.measure), name="quotas"))
+
+    async def measure(self) -> None:
+        """Find out which blob stores are beyond their quota: they take nothing from now on."""
+        self.services.stores.full = await self.services.blobstores.full()
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.tasks.close()
         await self.services.engine.proxies.fills.close()
         await self._flush()
         self.lines.flush()
@@ -157,6 +179,7 @@ def create(
     """Everything, wired, on a migrated database; nothing runs before `start`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     secret = signing_secret(settings)
+    vault = Vault(secret)
     installed = formats() if installed is None else installed
     database = Database(
         settings.database_dsn,
@@ -167,7 +190,7 @@ def create(
         now=clock.now,
     )
     schema.migrate(database)
-    catalog = Catalog(database, Vault(secret), installed)
+    catalog = Catalog(database, vault, installed)
     stores = Stores(catalog, lambda row: _store(row, settings.data))
     upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
     passwords = Passwords(min_length=settings.auth.password_min_length)
@@ -186,8 +209,10 @@ def create(
     engine = Engine(
         database, catalog, stores, upstreams, accounts, now=clock.now, seconds=clock.seconds, max_body=max_body
     )
-    repositories = Repositories(database, catalog, Vault(secret))
+    repositories = Repositories(database, catalog, vault)
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
+    browser, search = Browser(database, catalog), Search(database, catalog)
+    mail, freeze = Mail(database, vault), Freeze(database, catalog)
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -206,26 +231,39 @@ def create(
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
         contents=Contents(database, catalog, engine),
-        search=Search(database, catalog),
+        search=search,
         uploads=Uploads(catalog, engine),
+        browser=browser,
+        cleanup=Cleanup(database, catalog, engine, clock.now),
+        tasks=Tasks(database, mail, clock.now, paused=lambda: freeze.paused),
+        freeze=freeze,
+        capabilities=Capabilities(database, catalog),
+        outbound=OutboundSettings(database, catalog, vault),
+        trust=Trust(database, catalog),
+        mail=mail,
+        tags=Tags(database, catalog, engine, search),
+        node=Node(settings.data, lambda: str(uuid.uuid4())),
         health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
     )
+    services.cleanup.before = services.downloads.flush
+    services.tasks.offer(chores.kinds(services))
+    services.health.more.update(checks.of(services, upstreams.status))
     metrics = Metrics(services)
     lines = logs.Lines()
-    lane = Lane(_express(services, metrics, lines, clock))
+    lane = Lane(_express(services, metrics, lines, clock, _server(settings)))
     asgi = _asgi(settings, services, metrics, lane.express, max_body)
     outbox = Outbox(database, {"publish": engine.publisher, "sidecars": Sidecars(database, stores)})
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
 
-def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock) -> Express:
+def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock, server: str) -> Express:
     formats = services.catalog.formats.values()
     headers = {each.header for format in formats for each in format.credentials}
     express = Express(
         services.database.generation,
         services.downloads,
-        server=SERVER,
+        server=server,
         credentials=sorted(headers),
         clock=clock.seconds,
     )
@@ -244,12 +282,18 @@ def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Exp
         services.accounts,
         services.downloads,
         express,
-        Origins(settings.http.base_url, settings.http.trusted_proxies),
-        Folders(services.engine, Browser(services.database, services.catalog)),
-        create_rest(services, metrics, version=__version__),
+        Origins(settings.http.base_url, settings.http.trusted_proxies, override=lambda: services.capabilities.base_url),
+        Folders(services.engine, services.browser),
+        create_rest(services, metrics, version=__version__, nexus_version=settings.http.nexus_version),
         max_body=max_body,
     )
-    return Middleware(gateway, server=SERVER, observe=metrics.observe)
+    named = LegacyUrls(gateway, lambda: services.capabilities.legacy_urls)
+    return Middleware(named, server=_server(settings), observe=metrics.observe)
+
+
+def _server(settings: Settings) -> str:
+    """The `Server` header: Nexus's clients read its version there."""
+    return f"Nexus/{settings.http.nexus_version} ({EDITION})"
 
 
 def _store(row: StoreRow, data: Path) -> BlobStore:

@@ -20,6 +20,7 @@ OUTERMOST = {
     "web/gateway.py": "a fault becomes a 500 with an incident id",
     "services/health.py": "a check that fails in whatever way is an answer: unhealthy",
     "database/writer.py": "whatever a piece of work raises is raised again where its result is awaited",
+    "services/tasks.py": "a task that failed in whatever way is told as failed, and the others go on",
     "app.py": "background work that failed is logged, and its next turn comes",
 }
 """The only modules that may swallow an unknown exception, and why."""

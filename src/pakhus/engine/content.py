@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from pakhus.database.transaction import Database
 from pakhus.domain.content import EMPTY
 from pakhus.domain.errors import Blocked, Invalid, NotAllowed, NotFound, Offline
+from pakhus.domain.freeze import is_frozen
 from pakhus.domain.policies import routed
 from pakhus.domain.repository import ANY, Repository, RepositoryType
 from pakhus.domain.security import Actor, Permission, may
@@ -79,7 +80,7 @@ class Engine:
         self.catalog = catalog
         self.stores = stores
         self.sessions = sessions
-        self.depositor = Depositor(database, stores, max_body=max_body)
+        self.depositor = Depositor(database, stores, max_body=max_body, frozen=lambda: is_frozen(catalog.values))
         self._models: Memory[Any] = Memory(MODELS)
         self._rendered: Memory[bytes] = Memory(RENDERED_BYTES)
         self.proxies = ProxySource(

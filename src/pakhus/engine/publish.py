@@ -143,7 +143,7 @@ class Publisher:
         log.info("set_published", repository=shelf.repository.name, set=shelf.folder, files=len(files))
 
     async def _keep(self, shelf: Shelf, chunks: Iterable[bytes]) -> Safe:
-        store = self._stores.get(shelf.repository.blob_store)
+        store = self._stores.writable(shelf.repository.blob_store)
         draft = await store.begin()
         try:
             pieces = iter(chunks)

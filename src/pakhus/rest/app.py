@@ -4,47 +4,67 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
+from pakhus.domain.freeze import is_frozen
 from pakhus.rest import (
     anonymous,
     assets,
     blobstores,
+    browse,
+    capabilities,
+    certificates,
+    cleanup_policies,
     components,
+    email,
     formats,
+    lifecycle,
     login,
     metrics,
     native,
     openapi,
+    outbound,
     problems,
     realms,
     repositories,
     roles,
     routing_rules,
+    scripts,
     search,
     status,
+    system,
+    tags,
+    tasks,
     tokens,
     users,
 )
+from pakhus.rest.frozen import RefusedWhileFrozen
 from pakhus.rest.head import HeadAsGet
 from pakhus.services.metrics import Metrics
 from pakhus.services.services import Services
 
 NEXUS = "/service/rest/v1"
 BETA = "/service/rest/beta"
+NEXUS_ROOT = "/service/rest"
+INTERNAL = "/service/rest/internal"
 NATIVE = "/api/v1"
 
 
-def create(services: Services, figures: Metrics, *, version: str) -> FastAPI:
-    """The application. The gateway puts `actor` and `base_url` into the state of each request."""
+def create(services: Services, figures: Metrics, *, version: str, nexus_version: str = "") -> FastAPI:
+    """The application. The gateway puts `actor` and `base_url` into the state of each request.
+
+    `nexus_version` is the one that the server claims towards clients of Nexus.
+    """
     app = FastAPI(
         title="Pakhus", version=version, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.services = services
     app.state.metrics = figures
+    app.state.nexus_version = nexus_version
     app.state.started = services.now()
     app.state.mounts = _mounts(services)
     for prefix, router in app.state.mounts:
-        app.include_router(router, prefix=prefix, include_in_schema=prefix != BETA)
+        app.include_router(router, prefix=prefix, include_in_schema=prefix not in (BETA, INTERNAL))
     problems.register(app)
+    app.add_middleware(RefusedWhileFrozen, frozen=lambda: is_frozen(services.catalog.values))
     app.add_middleware(HeadAsGet)
     return app
 
@@ -53,6 +73,9 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
     """Prefix and router, in the order in which they are asked. Old clients know Nexus's API as "beta"."""
     nexus = [
         status.router,
+        system.router,
+        lifecycle.router,
+        browse.router,
         repositories.router,
         repositories.of_formats(list(services.catalog.formats.values())),
         components.router,
@@ -61,6 +84,14 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         formats.router,
         blobstores.router,
         routing_rules.router,
+        cleanup_policies.router,
+        tasks.router,
+        capabilities.router,
+        outbound.router,
+        email.router,
+        certificates.router,
+        tags.router,
+        scripts.router,
         users.router,
         roles.router,
         anonymous.router,
@@ -70,6 +101,9 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),
+        (NEXUS_ROOT, browse.pages),
+        (INTERNAL, cleanup_policies.router),
+        (INTERNAL, cleanup_policies.previews),
         *((NATIVE, router) for router in own),
         ("", metrics.router),
         ("", native.probes),

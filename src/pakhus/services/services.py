@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from pakhus.database import values
 from pakhus.database.transaction import Database
+from pakhus.engine.browse import Browser
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
@@ -16,13 +19,22 @@ from pakhus.engine.sweep import Sweep
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
 from pakhus.services.blobstores import BlobStores
+from pakhus.services.capabilities import Capabilities
+from pakhus.services.cleanup import Cleanup
 from pakhus.services.contents import Contents
+from pakhus.services.freeze import Freeze
 from pakhus.services.health import Health
+from pakhus.services.mail import Mail
+from pakhus.services.node import Node
+from pakhus.services.outbound import OutboundSettings
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.search import Search
+from pakhus.services.tags import Tags
+from pakhus.services.tasks import Tasks
+from pakhus.services.trust import Trust
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
 
@@ -51,3 +63,18 @@ class Services:
     contents: Contents
     search: Search
     uploads: Uploads
+    browser: Browser
+    cleanup: Cleanup
+    tasks: Tasks
+    freeze: Freeze
+    capabilities: Capabilities
+    outbound: OutboundSettings
+    trust: Trust
+    mail: Mail
+    tags: Tags
+    node: Node
+
+    async def keep(self, key: str, value: Any) -> None:
+        """Change a server-wide setting."""
+        await self.database.write(values.put, key, value)
+        await self.catalog.refresh()

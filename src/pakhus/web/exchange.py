@@ -99,8 +99,10 @@ def decoded(path: str) -> str:
 class Origins:
     """Where a request came from and how it was addressed; proxies are believed only when they are configured."""
 
-    def __init__(self, base_url: str, trusted: Sequence[str]) -> None:
+    def __init__(self, base_url: str, trusted: Sequence[str], *, override: Callable[[], str] = lambda: "") -> None:
+        """`base_url` is configured, `override` what an administrator has set at run time; empty for neither."""
         self._base_url = base_url.rstrip("/")
+        self._override = override
         self._trusted: list[Network] = [ipaddress.ip_network(each, strict=False) for each in trusted]
 
     def address(self, exchange: Exchange) -> str:
@@ -116,8 +118,8 @@ class Origins:
 
     def base_url(self, exchange: Exchange) -> str:
         """The URL of the server as the client addressed it, without a trailing slash."""
-        if self._base_url:
-            return self._base_url
+        if known := self._override() or self._base_url:
+            return known
         scheme = exchange.scope["scheme"]
         host = exchange.headers.get("host", "")
         peer = exchange.scope.get("client")
