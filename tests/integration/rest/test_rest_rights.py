@@ -62,4 +62,4 @@ async def _id_of_component(rest: Rest) -> str:
 def _filled(path: str, component: str) -> str:
     if "/components/" in path or "/assets/" in path:
         return path.replace("{id}", component)
-    return re.sub(r"\{\w+\}", lambda found: {"{name}": "files"}.get(found[0], "default"), path)
+    return re.sub(r"\{[\w:]+\}", lambda found: {"{name}": "files", "{path:path}": "a"}.get(found[0], "default"), path)
