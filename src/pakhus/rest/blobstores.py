@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
+from pakhus.domain.errors import Invalid
 from pakhus.rest.bodies import Shape, Taking, Text
 from pakhus.rest.rights import Here, needs
 from pakhus.services.blobstores import Group, Quota, StoreFigures
@@ -127,6 +128,18 @@ async def convert(name: str, original: str, services: Here) -> GroupBlobStoreCre
     """The store becomes a group with itself, under the new name `original`, as its member."""
     found = _shown_group(await services.blobstores.convert(name, original))
     return GroupBlobStoreCreateXO(name=name, **found.model_dump())
+
+
+@router.post("/azure", dependencies=needs("blobstores", "create"), status_code=400)
+async def create_azure() -> None:
+    """Refused: there are no such stores here."""
+    raise Invalid("Azure blob stores are not supported")
+
+
+@router.post("/google", dependencies=needs("blobstores", "create"), status_code=400)
+async def create_google() -> None:
+    """Refused: there are no such stores here."""
+    raise Invalid("Google Cloud blob stores are not supported")
 
 
 def _shown_group(found: Group) -> GroupBlobStoreXO:

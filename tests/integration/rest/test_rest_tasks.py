@@ -338,9 +338,7 @@ async def test_superseded_snapshots_leave(rest: Rest, admin: httpx2.AsyncClient)
         minimumRetained="1",
         snapshotRetentionDays="1",
     )
-    gone = await ran(
-        rest, admin, "repository.maven.remove-snapshots", repositoryName="snapshots", minimumRetained="1"
-    )
+    gone = await ran(rest, admin, "repository.maven.remove-snapshots", repositoryName="snapshots", minimumRetained="1")
 
     assert (kept["message"], gone["message"]) == ("0 assets removed", "2 assets removed")
     items = (await admin.get("components?repository=snapshots")).json()["items"]
