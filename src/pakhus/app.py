@@ -58,6 +58,7 @@ from pakhus.services.tasks import Tasks
 from pakhus.services.trust import Trust
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
+from pakhus.services.versions import Versions
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
 from pakhus.storage.store import BlobStore
@@ -242,6 +243,7 @@ def create(
         trust=Trust(database, catalog),
         mail=mail,
         tags=Tags(database, catalog, engine, search),
+        versions=Versions(database, catalog),
         node=Node(settings.data, lambda: str(uuid.uuid4())),
         health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
     )

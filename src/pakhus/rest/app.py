@@ -35,6 +35,7 @@ from pakhus.rest import (
     tasks,
     tokens,
     users,
+    versions,
 )
 from pakhus.rest.frozen import RefusedWhileFrozen
 from pakhus.rest.head import HeadAsGet
@@ -81,6 +82,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         components.router,
         assets.router,
         search.router,
+        versions.router,
         formats.router,
         blobstores.router,
         routing_rules.router,

@@ -77,7 +77,7 @@ async def types() -> list[CapabilityTypeXO]:
     ]
 
 
-@router.post("", dependencies=needs("capabilities", "create"), status_code=201)
+@router.post("", dependencies=needs("capabilities", "create"))
 async def create(body: Body, services: Here) -> CapabilityXO:
     return _shown(await services.capabilities.create(body.capability()))
 

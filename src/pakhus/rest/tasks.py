@@ -12,6 +12,7 @@ from pakhus.database.tasks import TaskRow
 from pakhus.rest.bodies import AnyCaseLower, AnyCaseUpper, Moment, Shape, Taking, Text
 from pakhus.rest.problems import bare
 from pakhus.rest.rights import Here, needs
+from pakhus.services.services import Services
 from pakhus.services.tasks import Kind, frequency_of
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -59,7 +60,9 @@ class FrequencyXO(Shape):
 
 
 class TaskChangeXO(Shape):
-    type: Text
+    """The type of a task does not change: it may be left out."""
+
+    type: str = ""
     name: Text
     enabled: bool = True
     alert_email: str | None = None
@@ -74,8 +77,12 @@ class TaskChangeXO(Shape):
         return TaskRow("", self.type, self.name, self.enabled, definition)
 
 
+class TaskCreateXO(TaskChangeXO):
+    type: Text
+
+
 class TaskXO(Shape):
-    """`currentState` is WAITING or RUNNING; `startDate` in seconds since the epoch."""
+    """`currentState` is WAITING or RUNNING."""
 
     id: str
     name: str
@@ -89,11 +96,12 @@ class TaskXO(Shape):
     alert_email: str | None
     notification_condition: str
     schedule: str
-    start_date: int | None
+    start_date: Moment | None
     recurring_days: list[int] | None
     cron_expression: str | None
     time_zone_offset: str | None
     properties: dict[str, str]
+    type_name: str | None
 
 
 class PageTaskXO(Shape):
@@ -106,6 +114,7 @@ class FieldXO(Shape):
     label: str
     help_text: str
     required: bool
+    type: str = "string"
 
 
 class TemplateXO(Shape):
@@ -118,10 +127,8 @@ class TemplateXO(Shape):
     notification_condition: str
     frequency: FrequencyXO
     properties: dict[str, str]
+    concurrent_run: bool = False
     form_fields: list[FieldXO]
-
-
-Body = Annotated[TaskChangeXO, Depends(Taking(TaskChangeXO))]
 
 
 @router.get("", dependencies=needs("tasks", "read"))
@@ -132,14 +139,14 @@ async def everything(
 ) -> PageTaskXO:
     """All tasks: there is one page."""
     found = await services.tasks.everything()
-    shown = [_shown(each) for each in found if not type or each.type == type]
+    shown = [_shown(each, services) for each in found if not type or each.type == type]
     return PageTaskXO(items=shown, continuation_token=None)
 
 
 @router.post("", dependencies=needs("tasks", "create"), status_code=201)
-async def create(body: Body, services: Here) -> TaskXO:
+async def create(body: Annotated[TaskCreateXO, Depends(Taking(TaskCreateXO))], services: Here) -> TaskXO:
     row = body.row()
-    return _shown(await services.tasks.create(row, frequency_of(row.definition)))
+    return _shown(await services.tasks.create(row, frequency_of(row.definition)), services)
 
 
 @router.get("/templates", dependencies=needs("tasks", "read"))
@@ -157,11 +164,11 @@ async def template(type: str, services: Here) -> TemplateXO:
 
 @router.get("/{id}", dependencies=needs("tasks", "read"))
 async def one(id: str, services: Here) -> TaskXO:
-    return _shown(await services.tasks.get(id))
+    return _shown(await services.tasks.get(id), services)
 
 
 @router.put("/{id}", dependencies=needs("tasks", "update"), status_code=204, response_class=Response)
-async def update(id: str, body: Body, services: Here) -> None:
+async def update(id: str, body: Annotated[TaskChangeXO, Depends(Taking(TaskChangeXO))], services: Here) -> None:
     row = body.row()
     await services.tasks.update(id, row, frequency_of(row.definition))
 
@@ -183,7 +190,8 @@ async def stop(id: str, services: Here) -> None:
     await services.tasks.stop(id)
 
 
-def _shown(row: TaskRow) -> TaskXO:
+def _shown(row: TaskRow, services: Services) -> TaskXO:
+    kind = services.tasks.kinds.get(row.type)
     definition = row.definition
     frequency = definition.get("frequency") or {}
     start = frequency.get("startDate")
@@ -200,11 +208,12 @@ def _shown(row: TaskRow) -> TaskXO:
         alert_email=definition.get("alertEmail"),
         notification_condition=definition.get("notificationCondition") or "FAILURE",
         schedule=frequency.get("schedule") or "manual",
-        start_date=None if start is None else int(datetime.fromisoformat(start).timestamp()),
+        start_date=None if start is None else datetime.fromisoformat(start),
         recurring_days=frequency.get("recurringDays"),
         cron_expression=frequency.get("cronExpression"),
         time_zone_offset=frequency.get("timeZoneOffset"),
         properties=definition.get("properties") or {},
+        type_name=kind.name if kind is not None else None,
     )
 
 

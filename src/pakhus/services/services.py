@@ -37,6 +37,7 @@ from pakhus.services.tasks import Tasks
 from pakhus.services.trust import Trust
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
+from pakhus.services.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Services:
     mail: Mail
     tags: Tags
     node: Node
+    versions: Versions
 
     async def keep(self, key: str, value: Any) -> None:
         """Change a server-wide setting."""

@@ -111,8 +111,9 @@ class Tasks:
 
     async def update(self, id: str, changed: TaskRow, frequency: Frequency) -> None:
         before = await self.get(id)
-        if changed.type != before.type:
+        if changed.type not in ("", before.type):
             raise Invalid("cannot change", field="type")
+        changed = replace(changed, type=before.type)
         self._check(changed, frequency)
         await self._database.write(tasks.put, replace(changed, id=id, next_run=frequency.after(self._now())))
 

@@ -74,8 +74,10 @@ async def test_task_lives_its_life(rest: Rest, admin: httpx2.AsyncClient) -> Non
         "alertEmail": "a@example.org",
         "notificationCondition": "SUCCESS_FAILURE",
         **frequency,
+        "startDate": "2030-03-17T17:46:40.000+00:00",
         "cronExpression": None,
         "properties": {"other": "true"},
+        "typeName": "Admin - Cleanup repositories using their associated policies",
     }
     assert (answer.status_code, answer.json()) == (201, shown)
     assert (await admin.get(f"tasks/{id}")).json() == shown

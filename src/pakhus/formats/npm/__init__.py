@@ -94,6 +94,8 @@ class Npm(Format):
         "npm.description": "component.description",
         "npm.keywords": "component.keywords",
         "npm.license": "component.license",
+        "npm.tagged_is": "package.tags",
+        "npm.tagged_not": "not package.tags",
     }
     usage = USAGE
     clues = (Clue(command=("npm", "config", "get", "registry")),)
