@@ -29,6 +29,7 @@ from pakhus.rest import (
     routing_rules,
     scripts,
     search,
+    start,
     status,
     system,
     tags,
@@ -110,4 +111,5 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         ("", metrics.router),
         ("", native.probes),
         ("", openapi.router),
+        ("", start.router),
     ]

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pakhus.rest.bodies import Shape, Taking
 from pakhus.rest.rights import Here, needs
+from pakhus.services.outbound import PLACEHOLDER
 
 router = APIRouter(prefix="/http", tags=["http"])
 
@@ -21,18 +22,14 @@ def _port(value: Any) -> Any:
     return str(number) if isinstance(number, int) else value
 
 
-def _blank(value: Any) -> Any:
-    return None if value == "" else value
-
-
 class LoginXO(Shape):
     """How the server presents itself to the proxy. NTLM is not spoken: name and password are sent as Basic."""
 
     enabled: bool = False
     username: str | None = None
     password: str | None = None
-    ntlm_host: Annotated[str | None, BeforeValidator(_blank)] = None
-    ntlm_domain: Annotated[str | None, BeforeValidator(_blank)] = None
+    ntlm_host: str | None = None
+    ntlm_domain: str | None = None
 
 
 class ForwardProxyXO(Shape):
@@ -63,11 +60,11 @@ class HttpSettingsXO(Shape):
 
 @router.get("", dependencies=needs("settings", "read"))
 async def read(services: Here) -> HttpSettingsXO:
-    """Without passwords."""
+    """With a placeholder for passwords; who sends it back keeps them."""
     found = HttpSettingsXO.model_validate(await services.outbound.get())
     for proxy in (found.http_proxy, found.https_proxy):
-        if proxy is not None and proxy.auth_info is not None:
-            proxy.auth_info.password = None
+        if proxy is not None and proxy.auth_info is not None and proxy.auth_info.password:
+            proxy.auth_info.password = PLACEHOLDER
     return found
 
 

@@ -12,6 +12,8 @@ from pakhus.engine.catalog import Catalog
 
 KEY = "http"
 Json = dict[str, Any]
+PLACEHOLDER = "#~NXRM~PLACEHOLDER~PASSWORD~#"
+"""Nexus's word for a secret that it does not show; sent back, it keeps what is kept."""
 
 
 class OutboundSettings:
@@ -46,5 +48,6 @@ def _keep_password(wanted: Json, before: Mapping[str, Any]) -> None:
         before.get("port"),
         known.get("username"),
     )
-    if same and login and not login.get("password") and known.get("password"):
-        login["password"] = known["password"]
+    if login and login.get("password") in (None, "", PLACEHOLDER):
+        kept = known.get("password") if same else None
+        login["password"] = kept or (None if login.get("password") == PLACEHOLDER else login.get("password"))

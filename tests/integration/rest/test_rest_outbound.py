@@ -36,7 +36,8 @@ async def test_settings_read_as_they_were_sent_but_for_secrets(rest: Rest, admin
     read = (await admin.get("http")).json()
 
     assert (changed.status_code, changed.content) == (204, b"")
-    assert read == {**SETTINGS, "httpProxy": {**PROXY, "authInfo": {**PROXY["authInfo"], "password": None}}}
+    hidden = {**PROXY["authInfo"], "password": "#~NXRM~PLACEHOLDER~PASSWORD~#"}
+    assert read == {**SETTINGS, "httpProxy": {**PROXY, "authInfo": hidden}}
     assert (await admin.put("http", json=read)).status_code == 204
     assert (await rest.application.services.outbound.get())["httpProxy"]["authInfo"]["password"] == "p"
     elsewhere = {**read, "httpProxy": {**read["httpProxy"], "host": "192.0.2.1"}}
