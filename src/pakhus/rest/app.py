@@ -107,6 +107,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         (NEXUS_ROOT, browse.pages),
         (INTERNAL, cleanup_policies.router),
         (INTERNAL, cleanup_policies.previews),
+        (INTERNAL, system.onboarding),
         *((NATIVE, router) for router in own),
         ("", metrics.router),
         ("", native.probes),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from pakhus.domain.errors import PakhusError
-from pakhus.rest.bodies import Shape, Taking
+from pakhus.rest.bodies import Shape, Taking, text_body
 from pakhus.rest.problems import bare
 from pakhus.rest.rights import Caller, Here, needs
 from pakhus.services import support as supporting
@@ -17,6 +17,8 @@ from pakhus.services.metrics import Metrics
 from pakhus.services.services import Services
 
 router = APIRouter(tags=["system"])
+onboarding = APIRouter(tags=["system"])
+ADMINISTRATOR = "admin"
 DISCLAIMER = (
     "Use of this server is governed by the Apache License, Version 2.0. There is no further agreement; "
     "this text is here for clients that want one to be accepted."
@@ -88,6 +90,14 @@ async def accept(body: Annotated[EulaXO, Depends(Taking(EulaXO))], services: Her
     if body.disclaimer != DISCLAIMER or not body.accepted:
         raise EulaMismatch("the disclaimer is not the one that GET shows")
     await services.keep("eula", True)
+
+
+@onboarding.put(
+    "/ui/onboarding/change-admin-password", dependencies=needs("*"), status_code=204, response_class=Response
+)
+async def change_administrators_password(request: Request, services: Here) -> None:
+    """The body is the new password of the user `admin`: what scripts that set up a new server ask for."""
+    await services.users.change_password(ADMINISTRATOR, await text_body(request))
 
 
 @router.get("/system/information", dependencies=needs("atlas", "read"))

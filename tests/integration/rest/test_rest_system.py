@@ -220,6 +220,24 @@ async def test_watched_upstream_is_among_the_checks(rest: Rest, admin: httpx2.As
     assert (await admin.post("repositories/none/health-check")).status_code == 404
 
 
+async def test_new_administrator_gets_a_password_of_its_own(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    url = f"{BASE}/service/rest/internal/ui/onboarding/change-admin-password"
+
+    assert (await admin.put(url, content="another-password")).status_code == 204
+    async with rest.caller("admin", "another-password") as again:
+        assert (await again.get("system/node")).status_code == 200
+
+
+async def test_start_page_shows_what_may_be_browsed(
+    rest: Rest, admin: httpx2.AsyncClient, anonymous: httpx2.AsyncClient
+) -> None:
+    await rest.hosted("files")
+
+    assert f"{BASE}/repository/files/" in (await admin.get(f"{BASE}/")).text
+    page = await anonymous.get(f"{BASE}/")
+    assert (page.status_code, "files" in page.text) == (200, False)
+
+
 async def test_scripts_are_not_taken(admin: httpx2.AsyncClient) -> None:
     script = {"name": "x", "content": "log.info('x')", "type": "groovy"}
 
