@@ -23,10 +23,10 @@ from tests.docs.pages import ROOT
 PAGE = ROOT / "docs" / "api" / "endpoints.md"
 HEADER = """# Endpoints
 
-Every address of the [REST API](rest.md), written from the application's own routes by `python -m tests.docs.endpoints`; a test
-compares. `{format}` is the word in the path of an installed format, `{type}` hosted, proxy or group. The second column is the
-privilege that a caller needs, as in `nexus:<privilege>`; the addresses below `/service/rest/v1` are also there below
-`/service/rest/beta`.
+Every address of the [REST API](rest.md), written from the application's own routes by `python -m tests.docs.endpoints`;
+a test compares. `{format}` is the word in the path of an installed format, `{type}` hosted, proxy or group. The second
+column is the privilege that a caller needs, as in `nexus:<privilege>`; the addresses below `/service/rest/v1` are also
+there below `/service/rest/beta`.
 
 | request | needs | answer |
 |---|---|---|
@@ -58,8 +58,7 @@ def _rows(routes: list[tuple[str, APIRoute]], segments: set[str]) -> Iterator[tu
 
 
 def _first_line(route: APIRoute) -> str:
-    text = (route.description or "").strip().split("\n\n")[0].replace("\n", " ").strip()
-    return text
+    return (route.description or "").strip().split("\n\n")[0].replace("\n", " ").strip()
 
 
 def _needed(right: Right | None) -> str:

@@ -26,6 +26,7 @@ async def start(request: Request, services: Here, actor: Caller, base_url: BaseU
     return HTMLResponse(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Pakhus</title></head>\n<body>'
         f"<h1>Pakhus</h1>\n<p>Version {html.escape(request.app.version)}. "
-        '<a href="service/rest/swagger.json">The API of Nexus</a>, <a href="api/v1/openapi.json">the whole API</a>.</p>\n'
+        '<a href="service/rest/swagger.json">The API of Nexus</a>, '
+        '<a href="api/v1/openapi.json">the whole API</a>.</p>\n'
         f"<table>\n{rows}</table></body></html>\n"
     )
