@@ -51,6 +51,7 @@ from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
+from pakhus.services.s3 import S3, S3BlobStores, s3_settings
 from pakhus.services.search import Search
 from pakhus.services.services import Services
 from pakhus.services.tags import Tags
@@ -61,6 +62,7 @@ from pakhus.services.users import Users
 from pakhus.services.versions import Versions
 from pakhus.settings import Settings, signing_secret
 from pakhus.storage.file import FileStore
+from pakhus.storage.s3 import S3Store
 from pakhus.storage.store import BlobStore
 from pakhus.web.bounded import Timeouts
 from pakhus.web.exchange import App, Origins
@@ -212,6 +214,7 @@ def create(
     )
     repositories = Repositories(database, catalog, vault)
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
+    s3 = S3BlobStores(database, catalog, blobstores, vault, settings.data / "spool")
     browser, search = Browser(database, catalog), Search(database, catalog)
     mail, freeze = Mail(database, vault), Freeze(database, catalog)
     services = Services(
@@ -230,6 +233,7 @@ def create(
         roles=Roles(database, list(catalog.formats)),
         access=Access(database),
         blobstores=blobstores,
+        s3=s3,
         routing=RoutingRules(database, catalog),
         contents=Contents(database, catalog, engine),
         search=search,
@@ -300,6 +304,8 @@ def _server(settings: Settings) -> str:
 
 def _store(row: StoreRow, data: Path) -> BlobStore:
     """The blob store that a row describes; relative paths lie below the data directory's `blobs`."""
+    if row.type == S3:
+        return S3Store(row.name, s3_settings(row.settings), data / "spool" / row.name)
     return FileStore(row.name, data / "blobs" / str(row.settings.get("path") or row.name))
 
 

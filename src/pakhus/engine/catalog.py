@@ -6,6 +6,7 @@ So are the server-wide settings (`values`) and the certificates that an administ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pakhus.database import certificates, repositories, values
@@ -45,7 +46,8 @@ class Catalog:
         self._repositories = {each.name: each for each in opened}
         self._options = {each.id: self._validated(each) for each in self._repositories.values()}
         self._rules = {rule.name: rule for rule in rules}
-        self._stores = {store.name: store for store in stores}
+        opened_stores = (replace(store, settings=self._vault.open(store.settings)) for store in stores)
+        self._stores = {store.name: store for store in opened_stores}
         self._generation = generation
 
     def find(self, name: str) -> Repository | None:

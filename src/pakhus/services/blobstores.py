@@ -77,7 +77,7 @@ class BlobStores:
         return str(row.settings.get("path") or name), _quota(row.settings)
 
     async def create_file(self, name: str, path: str, quota: Quota | None) -> None:
-        self._check_name(name)
+        self.check_name(name)
         await self._prepare(name, path)
         await self._database.write(repositories.put_blob_store, StoreRow(name, FILE, _settings(path, quota)))
         await self._catalog.refresh()
@@ -102,7 +102,7 @@ class BlobStores:
         return _group(row.settings)
 
     async def create_group(self, name: str, group: Group) -> None:
-        self._check_name(name)
+        self.check_name(name)
         self._check_members(name, group)
         await self._database.write(repositories.put_blob_store, StoreRow(name, GROUP, _group_settings(group)))
         await self._catalog.refresh()
@@ -116,10 +116,11 @@ class BlobStores:
 
     async def convert(self, name: str, renamed: str) -> Group:
         """A store becomes a group of its old self under a new name, so that others can be added to it."""
-        row = self._row(name)
-        if row.type == GROUP:
+        if self._row(name).type == GROUP:
             raise Invalid(f"Blob store {name} is a group already")
-        self._check_name(renamed)
+        # As it is kept: secrets stay sealed.
+        row = next(each for each in await self._database.read(repositories.blob_stores) if each.name == name)
+        self.check_name(renamed)
         settings = {"path": name, **row.settings} if row.type == FILE else row.settings
         group = Group((renamed,), WRITE_TO_FIRST, None)
         changed = (StoreRow(renamed, row.type, settings), StoreRow(name, GROUP, _group_settings(group)))
@@ -127,7 +128,8 @@ class BlobStores:
         await self._catalog.refresh()
         return group
 
-    def _check_name(self, name: str) -> None:
+    def check_name(self, name: str) -> None:
+        """Raise `Invalid` for a bad name, and for one that is taken."""
         if not NAME.match(name):
             raise Invalid(NAME_RULE, field="name")
         if any(each.lower() == name.lower() for each in self._catalog.stores):

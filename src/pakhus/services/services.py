@@ -31,6 +31,7 @@ from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
+from pakhus.services.s3 import S3BlobStores
 from pakhus.services.search import Search
 from pakhus.services.tags import Tags
 from pakhus.services.tasks import Tasks
@@ -59,6 +60,7 @@ class Services:
     roles: Roles
     access: Access
     blobstores: BlobStores
+    s3: S3BlobStores
     health: Health
     routing: RoutingRules
     contents: Contents
