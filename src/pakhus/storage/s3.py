@@ -69,11 +69,11 @@ class S3Settings:
             "aws_server_side_encryption": self.encryption,
             "aws_sse_kms_key_id": self.encryption_key,
         }
-        given = {name: value for name, value in options.items() if value}
+        config: Any = {name: value for name, value in options.items() if value}
         return Bucket(
             self.bucket,
             prefix=self.prefix.strip("/") or None,
-            config={**given, "aws_virtual_hosted_style_request": not self.path_style},
+            config={**config, "aws_virtual_hosted_style_request": not self.path_style},
             client_options={
                 "allow_http": self.endpoint.startswith("http://"),
                 "timeout": "10m",
