@@ -4,66 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
-from pathlib import Path
 
 import structlog
 import uvloop
 
 from pakhus import __version__, logs
-from pakhus.database import schema
+from pakhus.database import events, schema
 from pakhus.database.generation import Generation
-from pakhus.database.repositories import StoreRow
 from pakhus.database.transaction import Database
 from pakhus.database.vault import Vault
-from pakhus.engine.browse import Browser
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.outbox import Outbox
 from pakhus.engine.sidecars import Sidecars
 from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
+from pakhus.engine.unreferenced import Unreferenced
 from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
 from pakhus.services import checks, chores
 from pakhus.services.access import Access
-from pakhus.services.accounts import Accounts
+from pakhus.services.administration import Administration
+from pakhus.services.audit import Audit
+from pakhus.services.audit_chain import ANCHORS, Anchors, Chain, Seal
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
-from pakhus.services.capabilities import Capabilities
-from pakhus.services.cleanup import Cleanup
 from pakhus.services.contents import Contents
-from pakhus.services.freeze import Freeze
+from pakhus.services.doors import Frame
+from pakhus.services.download_log import DownloadLog
 from pakhus.services.health import Health
-from pakhus.services.mail import Mail
+from pakhus.services.identity.wiring import identification
 from pakhus.services.metrics import Metrics
-from pakhus.services.node import Node
-from pakhus.services.outbound import OutboundSettings
 from pakhus.services.passwords import Passwords
+from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
-from pakhus.services.s3 import S3, S3BlobStores, s3_settings
-from pakhus.services.search import Search
+from pakhus.services.s3 import store_of
 from pakhus.services.services import Services
-from pakhus.services.tags import Tags
-from pakhus.services.tasks import Tasks
-from pakhus.services.trust import Trust
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
-from pakhus.services.versions import Versions
+from pakhus.services.webhook_delivery import Deliverer
+from pakhus.services.webhooks import Announcer, Webhooks
 from pakhus.settings import Settings, signing_secret
-from pakhus.storage.file import FileStore
-from pakhus.storage.s3 import S3Store
-from pakhus.storage.store import BlobStore
 from pakhus.web.bounded import Timeouts
 from pakhus.web.exchange import App, Origins
 from pakhus.web.express import Express, Ticket
@@ -110,13 +102,18 @@ class Application:
         await self.bootstrap.run(_start(self.settings), show=self.show)
         await self.services.catalog.refresh()
         await chores.first(self.services)
+        if await self.services.database.write(events.rebase):
+            log.warning("outbox_started_anew")
+        await self.services.download_log.refresh()
         self.services.database.on_recorded = self.outbox.wake
         self._tasks = [
             asyncio.create_task(self.outbox.run(), name="outbox"),
+            asyncio.create_task(self.services.deliverer.run(), name="webhooks"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
             asyncio.create_task(self._every(TASK_SECONDS, self.services.tasks.tick), name="tasks"),
+            asyncio.create_task(self._every(SWEEP_SECONDS, self._prune), name="prune"),
         ]
         if self.settings.storage.quota == "refuse":
             self._tasks.append(asyncio.create_task(self._every(QUOTA_SECONDS, self.measure), name="quotas"))
@@ -130,8 +127,10 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.tasks.close()
-        await self.services.engine.proxies.fills.close()
+        await self.services.engine.close()
         await self._flush()
+        await self.services.refusals.flush(end=True)
+        await self.outbox.release()
         self.lines.flush()
         await self.upstreams.close()
         self.services.database.close()
@@ -139,12 +138,18 @@ class Application:
     async def _flush(self) -> None:
         await self.services.downloads.flush()
         await self.services.accounts.flush()
+        await self.services.refusals.flush()
+        await self.services.download_log.flush()
 
     async def _write_lines(self) -> None:
         self.lines.flush()
 
     async def _sweep(self) -> None:
         await self.services.sweep.run(grace=GRACE)
+
+    async def _prune(self) -> None:
+        await self.services.audit.prune()
+        await self.services.webhooks.prune()
 
     async def _every(self, seconds: float, work: Callable[[], object]) -> None:
         """Do something again and again; a failure is logged, and the next turn comes."""
@@ -194,29 +199,46 @@ def create(
     )
     schema.migrate(database)
     catalog = Catalog(database, vault, installed)
-    stores = Stores(catalog, lambda row: _store(row, settings.data))
+    stores = Stores(catalog, lambda row: store_of(row, settings.data))
     upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
     passwords = Passwords(min_length=settings.auth.password_min_length)
-    accounts = Accounts(
+    identity = identification(
         database,
         passwords,
-        formats=[format.name for format in installed],
+        settings.auth,
         secret=secret,
-        jwt_hours=settings.auth.jwt_expiry_hours,
-        token_max_days=settings.auth.token_max_days,
+        formats=[format.name for format in installed],
         now=clock.now,
         seconds=clock.seconds,
+    )
+    keyring = Keyring(
+        database,
+        Vault(secret),
+        algorithm=settings.signing.algorithm,
+        overlap=timedelta(days=settings.signing.overlap_days),
+        now=clock.now,
     )
     limit = settings.http.max_body_mb
     max_body = None if limit is None else limit << 20
     engine = Engine(
-        database, catalog, stores, upstreams, accounts, now=clock.now, seconds=clock.seconds, max_body=max_body
+        database,
+        catalog,
+        stores,
+        upstreams,
+        identity.accounts,
+        keyring,
+        now=clock.now,
+        seconds=clock.seconds,
+        max_body=max_body,
     )
-    repositories = Repositories(database, catalog, vault)
+    frame = Frame(
+        settings.http.port, settings.http.tls.cert_file is not None and settings.http.tls.key_file is not None
+    )
+    repositories = Repositories(database, catalog, vault, keyring, frame)
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
-    s3 = S3BlobStores(database, catalog, blobstores, vault, settings.data / "spool")
-    browser, search = Browser(database, catalog), Search(database, catalog)
-    mail, freeze = Mail(database, vault), Freeze(database, catalog)
+    seal = Seal(secret)
+    audit = Audit(database, seal, now=clock.now)
+    webhooks = Webhooks(database, vault, now=clock.now)
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -224,31 +246,27 @@ def create(
         catalog=catalog,
         stores=stores,
         engine=engine,
+        keyring=keyring,
         downloads=Downloads(database, clock.now),
-        sweep=Sweep(database, stores),
-        accounts=accounts,
+        sweep=Sweep(database, stores, Unreferenced(database, catalog, clock.now), clock.now),
+        accounts=identity.accounts,
+        realms=identity.realms,
+        tokens=identity.tokens,
         passwords=passwords,
         repositories=repositories,
         users=Users(database, passwords, settings.data),
         roles=Roles(database, list(catalog.formats)),
-        access=Access(database),
+        access=Access(database, identity.realms),
         blobstores=blobstores,
-        s3=s3,
         routing=RoutingRules(database, catalog),
         contents=Contents(database, catalog, engine),
-        search=search,
         uploads=Uploads(catalog, engine),
-        browser=browser,
-        cleanup=Cleanup(database, catalog, engine, clock.now),
-        tasks=Tasks(database, mail, clock.now, paused=lambda: freeze.paused),
-        freeze=freeze,
-        capabilities=Capabilities(database, catalog),
-        outbound=OutboundSettings(database, catalog, vault),
-        trust=Trust(database, catalog),
-        mail=mail,
-        tags=Tags(database, catalog, engine, search),
-        versions=Versions(database, catalog),
-        node=Node(settings.data, lambda: str(uuid.uuid4())),
+        **Administration.made(engine, blobstores, vault, data=settings.data, now=clock.now),
+        audit=audit,
+        webhooks=webhooks,
+        deliverer=Deliverer(database, webhooks, upstreams, now=clock.now),
+        refusals=Refusals(database, now=clock.now, seconds=clock.seconds),
+        download_log=DownloadLog(database, audit, now=clock.now),
         health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
     )
     services.cleanup.before = services.downloads.flush
@@ -258,7 +276,16 @@ def create(
     lines = logs.Lines()
     lane = Lane(_express(services, metrics, lines, clock, _server(settings)))
     asgi = _asgi(settings, services, metrics, lane.express, max_body)
-    outbox = Outbox(database, {"publish": engine.publisher, "sidecars": Sidecars(database, stores)})
+    chain = Chain(database, seal, Anchors(settings.data / ANCHORS), now=clock.now, seconds=clock.seconds)
+    outbox = Outbox(
+        database,
+        {
+            "audit": chain,
+            "webhooks": Announcer(database, catalog, wake=services.deliverer.wake),
+            "publish": engine.publisher,
+            "sidecars": Sidecars(database, stores),
+        },
+    )
     bootstrap = Bootstrap(database, catalog, repositories, passwords, settings.data)
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
@@ -276,6 +303,9 @@ def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clo
 
     def replayed(ticket: Ticket, status: int, sent: int, request_id: str, client: str) -> None:
         lines.add(ticket.log, request_id, status, sent, client)
+        if status == 200 and ticket.asset is not None and services.download_log.enabled:
+            who = replace(ticket.who, request_id=request_id, address=client)
+            services.download_log.add(who, ticket.asset.repository, ticket.asset.path, sent)
         metrics.replayed(status, ticket.format, sent)
 
     express.replayed = replayed
@@ -287,6 +317,7 @@ def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Exp
         services.engine,
         services.accounts,
         services.downloads,
+        services.download_log,
         express,
         Origins(settings.http.base_url, settings.http.trusted_proxies, override=lambda: services.capabilities.base_url),
         Folders(services.engine, services.browser),
@@ -294,19 +325,12 @@ def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Exp
         max_body=max_body,
     )
     named = LegacyUrls(gateway, lambda: services.capabilities.legacy_urls)
-    return Middleware(named, server=_server(settings), observe=metrics.observe)
+    return Middleware(named, server=_server(settings), observe=metrics.observe, refuse=services.refusals.add)
 
 
 def _server(settings: Settings) -> str:
     """The `Server` header: Nexus's clients read its version there."""
     return f"Nexus/{settings.http.nexus_version} ({EDITION})"
-
-
-def _store(row: StoreRow, data: Path) -> BlobStore:
-    """The blob store that a row describes; relative paths lie below the data directory's `blobs`."""
-    if row.type == S3:
-        return S3Store(row.name, s3_settings(row.settings), data / "spool" / row.name)
-    return FileStore(row.name, data / "blobs" / str(row.settings.get("path") or row.name))
 
 
 def _start(settings: Settings) -> Start:
@@ -333,15 +357,21 @@ async def _serve(settings: Settings) -> int:
     listen = Listen(
         settings.http.host,
         settings.http.port,
-        tls.cert_file if tls.enabled else None,
-        tls.key_file if tls.enabled else None,
+        tls.cert_file,
+        tls.key_file,
+        tls=tls.enabled,
     )
     application = create(settings, show=lambda password: _show(settings, listen, password))
     async with application.running():
         return (
             0
             if await serve(
-                application.asgi, listen, application.lane, timeouts(settings), ready=lambda: _announce(listen)
+                application.asgi,
+                listen,
+                application.lane,
+                timeouts(settings),
+                application.services.catalog,
+                ready=lambda: _announce(listen),
             )
             else 1
         )

@@ -187,9 +187,8 @@ APT_ROOT = (
 )
 
 
-def older_library(name: str) -> Path:
-    """The directory of a library of another Debian: fetched with an apt of its own, unpacked, never installed."""
-    pin = PINS["older"][name]
+def unpacked(name: str, pin: Mapping[str, str]) -> Path:
+    """Packages of another Debian than the machine's: fetched with an apt of their own, unpacked, never installed."""
 
     def fill(place: Path) -> None:
         root = place / "apt"
@@ -204,11 +203,27 @@ def older_library(name: str) -> Path:
         call("sh", "-c", f'cd "$0" && apt-get "$@" download {pin["package"]}', place, *options)
         for package in place.glob("*.deb"):
             call("dpkg", "-x", package, place)
+            package.unlink()
+        shutil.rmtree(root)
 
-    libraries = sorted(kept(name, pin, fill).glob("usr/lib/*/*.so*"))
+    return kept(name, dict(pin), fill)
+
+
+def older_library(name: str) -> Path:
+    """The directory of a library of an older Debian."""
+    pin = PINS["older"][name]
+    libraries = sorted(unpacked(name, pin).glob("usr/lib/*/*.so*"))
     if not libraries:
         raise NotInstalled(f"{pin['package']} brought no library")
     return libraries[0].parent
+
+
+def newer_tool(name: str, pin: Mapping[str, str]) -> Path:
+    """A program of a newer Debian that runs on this one, too."""
+    program = unpacked(name, pin) / "usr/bin" / name
+    if not program.exists():
+        raise NotInstalled(f"{pin['package']} brought no {name}")
+    return program
 
 
 def debian_mirror() -> str:
@@ -238,6 +253,8 @@ def places() -> dict[str, Callable[[], Path]]:
     for program, package in PINS["apt"].items():
         table[program] = lambda program=program, package=package: debian_tool(program, package)
     table["cargo"] = cargo
+    for name, pin in PINS["newer"].items():
+        table[name] = lambda name=name, pin=pin: newer_tool(name, pin)
     for name, package in PINS["go"].items():
         table[name] = lambda name=name, package=package: go_tool(name, package)
     return table

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from pakhus.formats.cargo.usage import USAGE
@@ -47,7 +48,7 @@ class Client:
         self.home = self.program.home()
         (self.home / ".cargo").mkdir()
         setup = next(s for s in USAGE if s.file and self.replacing == ("place" in s.client))
-        (self.home / ".cargo/config.toml").write_text(setup.text.format(name="pakhus", url=self.url))
+        (self.home / ".cargo/config.toml").write_text(setup.filled(self.url, name="pakhus", user="", password="").text)
 
     def run(self, *args: str, package: str = "", stdin: str | None = None) -> Result:
         env = {"CARGO_REGISTRIES_PAKHUS_TOKEN": self.token} if self.token else {}
@@ -317,8 +318,8 @@ def test_login_keeps_a_token_that_reads_and_publishes(
 def test_the_login_snippet_takes_name_and_password(client: Callable[..., Client], shapes: Topology) -> None:
     user, password = shapes.near.writer("cargo-writer", "cargo", shapes.name("hosted"))
     someone = client(shapes.url("hosted"), token="")
-    snippet = next(s.text for s in USAGE if "log in" in s.client)
-    command = snippet.format(name="pakhus", url=someone.url, user=user, password=password)
+    snippet = next(s for s in USAGE if "cargo login" in s.text)
+    command = snippet.filled(someone.url, name="pakhus", user=user, password=password).text.splitlines()[0]
 
     shell = replace(someone.program, command=("sh", "-c"))
     shell.run(command, home=someone.home).ok()
@@ -452,3 +453,19 @@ fn main() { println!("{}", serde_json::json!({"b": "some text".to_title_case(), 
     assert reader.build("real", manifest, code).ok().stdout.strip() == '{"b":"Some Text","a":1}'
     first = reader.locked("real")
     assert first["Inflector"].startswith("0.11.") and "itoa" in first
+
+
+@pytest.mark.live
+def test_the_live_upstream_is_searched_at_the_web_api_that_its_index_names(
+    client: Callable[..., Client], server: Server
+) -> None:
+    upstream = live_upstream("cargo")
+    api = httpx2.get(f"{upstream}/config.json", timeout=60).json()["api"]
+    answer = httpx2.get(f"{api}/api/v1/crates?q=serde&per_page=1", headers={"user-agent": "pakhus-tests"}, timeout=60)
+    if answer.status_code != 200:
+        pytest.skip(f"the web API that cargo's index names here answers {answer.status_code} to a search")
+    url = server.create("cargo", "proxy", "cargo-searched", remote=upstream + "/")
+
+    found = client(url).run("search", "--registry", "pakhus", "serde").ok().stdout
+
+    assert re.search(r'^serde = "1\.', found, re.M), found

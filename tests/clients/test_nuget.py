@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.clients.dotnet import configured, mono_configured, mono_list, project, push, restore, restored
-from tests.clients.programs import Program, Result
+from tests.clients.programs import Program, Result, missed
 from tests.clients.topology import SHAPES, Topology
+from tests.clients.upstreams import live_upstream
 from tests.samples.nuget_packages import nupkg
 
 CORE, STANDARD = ".NETCoreApp,Version=v3.1", ".NETStandard,Version=v2.0"
@@ -164,6 +166,30 @@ def test_what_was_restored_once_is_there_without_the_upstream(
         restore(dotnet, tmp_path / "after").ok()
 
     assert restored(tmp_path / "after")[CORE] == {f"{id}/1.0.0"}
+
+
+@pytest.mark.live
+def test_a_real_package_from_the_live_upstream_survives_its_loss(
+    dotnet: Program, shapes: Topology, tmp_path: Path
+) -> None:
+    upstream = live_upstream("dotnet")
+    try:
+        httpx2.head(upstream, timeout=20)
+    except httpx2.TransportError as unreachable:
+        missed(f"dotnet's own upstream cannot be reached from here: {unreachable}")
+    near = shapes.near
+    near.create("nuget", "proxy", "nuget-live", remote=upstream)
+    url = near.create("nuget", "group", "nuget-all", members=[shapes.name("hosted"), "nuget-live"])
+    for app in ("before", "after"):
+        configured(tmp_path / app, f"{url}index.json")
+        project(tmp_path / app, ("Serilog.Sinks.File", "5.0.0"))
+    restore(dotnet, tmp_path / "before").ok()
+
+    near.change("nuget", "proxy", "nuget-live", httpClient={"blocked": True})
+    restore(dotnet, tmp_path / "after").ok()
+
+    assert restored(tmp_path / "after") == restored(tmp_path / "before")
+    assert {"Serilog.Sinks.File/5.0.0", "Serilog/2.10.0"} <= restored(tmp_path / "after")[CORE]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

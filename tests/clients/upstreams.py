@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -73,10 +74,23 @@ def go_proxy() -> str:
     return found
 
 
+def nuget_feed() -> str:
+    """What dotnet writes into the configuration of a user who has none."""
+    with tempfile.TemporaryDirectory() as home:
+        dotnet = programs.program("dotnet", Path(home))
+        dotnet.run("nuget", "locals", "all", "--list", home=Path(home)).ok()
+        written = Path(home) / ".nuget" / "NuGet" / "NuGet.Config"
+        source = ElementTree.parse(written).find("packageSources/add")
+    if source is None:
+        pytest.fail("dotnet knows no source of packages")
+    return source.get("value", "")
+
+
 ASK: dict[str, Callable[[], str]] = {
     **dict.fromkeys(("pip", "uv", "twine", "poetry"), python_index),
     **dict.fromkeys(("npm", "pnpm", "yarn", "berry"), npm_registry),
     "go": go_proxy,
     "mvn": maven_central,
     "cargo": crates_index,
+    "dotnet": nuget_feed,
 }

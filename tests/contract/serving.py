@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
-import uvicorn
 from tests.samples import Request
 
 from pakhus.app import Application, Clock, create, timeouts
@@ -20,7 +19,8 @@ from pakhus.domain.repository import RepositoryType
 from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.settings import load
-from pakhus.web.server import Listen, configured
+from pakhus.web.ports import Ports
+from pakhus.web.server import Listen, Server, configured
 
 ADMIN = ("admin", "an-administrators-password")
 
@@ -69,6 +69,7 @@ async def serving(
         environ={
             "PAKHUS_BOOTSTRAP_ADMIN_PASSWORD": ADMIN[1],
             "PAKHUS_BOOTSTRAP_DEFAULT_REPOSITORIES": "false",
+            "PAKHUS_SIGNING_ALGORITHM": "ed25519",
             **(environ or {}),
         },
     ).settings
@@ -88,7 +89,9 @@ async def serving(
     application.lane.express.replayed = replayed
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(configured(counted, Listen("127.0.0.1", 0), application.lane, timeouts(settings)))
+    listen = Listen("127.0.0.1", 0, settings.http.tls.cert_file, settings.http.tls.key_file)
+    ports = Ports(application.services.catalog, "127.0.0.1", listen.context())
+    server = Server(configured(counted, listen, application.lane, timeouts(settings)), ports)
     async with application.running(), httpx2.AsyncClient(auth=ADMIN, timeout=60, trust_env=False) as http:
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:

@@ -15,8 +15,8 @@ from tests.samples import Request
 from pakhus.database import assets
 from pakhus.domain.content import Component, Coordinates, Query
 from pakhus.domain.repository import RepositoryType
-from pakhus.kit.context import Context
-from pakhus.kit.format import DocumentSet, Drop, Format
+from pakhus.kit.context import Context, Signer
+from pakhus.kit.format import DocumentSet, Drop, Format, Published
 
 Model = dict[str, str]
 
@@ -58,12 +58,11 @@ class Suite(DocumentSet[Model]):
     def merge(self, ctx: Context, models: Sequence[Model]) -> Model:
         return {name: digest for model in reversed(models) for name, digest in model.items()}
 
-    def dump(self, ctx: Context, model: Model) -> Iterator[tuple[str, Iterable[bytes]]]:
+    def dump(self, ctx: Context, model: Model, sign: Signer) -> Iterator[Published]:
         lines = [f"{digest}  {name}\n".encode() for name, digest in sorted(model.items())]
         digest = hashlib.sha256(b"".join(lines)).hexdigest()
         folder = self.folder(ctx.params)
-        yield f"{folder}list", lines
-        yield f"{folder}by-hash/{digest}", lines
+        yield (f"{folder}list", f"{folder}by-hash/{digest}"), lines
         yield f"{folder}INDEX", [digest.encode()]
 
     def lasting(self, path: str) -> bool:
@@ -129,6 +128,22 @@ async def test_a_set_tells_what_was_uploaded_at_once(shapes: Shapes) -> None:
     await shapes.put("b")
 
     assert await shapes.names("hosted") == {"a", "b"}
+
+
+async def test_a_set_that_did_not_change_is_not_published_anew(shapes: Shapes) -> None:
+    await shapes.put("a")
+    await shapes.names("hosted")
+    services = shapes.near.application.services
+    asked = (services.catalog.get("hosted").id, "hosted", "dists/stable/INDEX")
+    before = await services.database.read(assets.by_path, *asked)
+
+    await shapes.put("t", suite="testing")
+
+    await shapes.names("hosted")
+    after = await services.database.read(assets.by_path, *asked)
+    assert before is not None
+    assert after is not None
+    assert after.updated == before.updated
 
 
 async def test_sets_do_not_mix(shapes: Shapes) -> None:

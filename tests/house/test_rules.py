@@ -18,6 +18,7 @@ NOT_A_NOUN = {"utils", "util", "common", "helpers", "helper", "base", "core", "m
 OUTERMOST = {
     "engine/outbox.py": "one failing subscriber must not stop the others, nor its own later events",
     "web/gateway.py": "a fault becomes a 500 with an incident id",
+    "services/webhook_delivery.py": "a database that is away for a while must not end all delivery",
     "services/health.py": "a check that fails in whatever way is an answer: unhealthy",
     "database/writer.py": "whatever a piece of work raises is raised again where its result is awaited",
     "services/tasks.py": "a task that failed in whatever way is told as failed, and the others go on",

@@ -10,6 +10,8 @@ import httpx2
 import pytest
 
 from pakhus.database import assets
+from pakhus.database.audit import Sought
+from pakhus.services.audit import AuditSettings
 from tests.contract.serving import Serving, serving
 from tests.samples import Request
 
@@ -114,3 +116,16 @@ async def test_replays_are_counted(server: Serving) -> None:
     assert found is not None
     assert found.downloads == 6
     assert [float(number) for number in gets] == [6.0]
+
+
+async def test_a_replay_is_written_down_like_any_download(server: Serving) -> None:
+    services = server.application.services
+    await services.audit.configure(AuditSettings(downloads=True))
+    await services.download_log.refresh()
+
+    answer = await replayed(server)
+    await services.download_log.flush()
+
+    found = (await services.audit.downloads(Sought(repository="files"))).items
+    assert [(each.user, each.credential, each.path, each.size) for each in found] == [("admin", "password", "a", 5)] * 2
+    assert found[0].request_id == answer.headers["x-request-id"]

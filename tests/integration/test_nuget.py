@@ -119,6 +119,34 @@ async def httpx_get(server: Serving, url: str) -> httpx2.Response:
     return answer
 
 
+async def told_versions(server: Serving, repository: str, id: str) -> list[tuple[str, str]]:
+    """Version and title, as the pages of the registration tell them."""
+    index = await told(server, repository, f"v3/registrations-gz-semver2/{id}/index.json")
+    pages = [page if "items" in page else (await httpx_get(server, page["@id"])).json() for page in index["items"]]
+    entries = [item["catalogEntry"] for page in pages for item in page["items"]]
+    return [(entry["version"], entry.get("title", "")) for entry in entries]
+
+
+@pytest.mark.parametrize("big", ("proxy", "v2", "hosted"))
+async def test_a_group_tells_each_version_once_as_its_first_member_has_it(server: Serving, big: str) -> None:
+    await server.create("nuget", "hosted", "mine")
+    await server.create("nuget", "proxy", "small", proxy={"remoteUrl": server.at("mine", "index.json")}, **LOGIN)
+    for name, members in (("near", ["mine", big]), ("far", [big, "small"]), ("proxies", ["small", big])):
+        await server.create("nuget", "group", name, group={"memberNames": members})
+    versions = [f"1.0.{number}" for number in range(140)]
+    await published(server, "Big", *versions, more="<title>big</title>")
+    await published(
+        server, "Big", "0.9.0", "1.0.50", "1.0.49-x", "5.0.0", repository="mine", more="<title>mine</title>"
+    )
+    mine = {"0.9.0": "mine", "1.0.49-x": "mine", "5.0.0": "mine"}
+
+    for repository, winner in (("near", "mine"), ("far", "big"), ("proxies", "mine")):
+        found = await told_versions(server, repository, "big")
+
+        assert len(found) == len({version for version, _ in found}) == 143
+        assert dict(found) == {**dict.fromkeys(versions, "big"), **mine, "1.0.50": winner}, repository
+
+
 @pytest.mark.parametrize("repository", TYPES)
 async def test_the_feed_tells_the_same_in_every_type(server: Serving, repository: str) -> None:
     await published(server, "Alpha.Lib", "1.0.0", "2.0.0-rc", more=GROUPS)
@@ -201,4 +229,4 @@ async def test_the_rest_upload_reads_everything_from_the_file(server: Serving) -
 
     listed = await server.http.get(f"{server.url}/service/rest/v1/search?repository=hosted&nuget.id=By.Rest")
 
-    assert [(each["name"], each["version"]) for each in listed.json()["items"]] == [("by.rest", "1.0.0")]
+    assert [(each["name"], each["version"]) for each in listed.json()["items"]] == [("By.Rest", "1.0.0")]

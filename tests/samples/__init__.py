@@ -62,7 +62,8 @@ class Sample:
 
     `settings` are members of the REST bodies by type ("hosted", "proxy", "group"). `absent` is a path that has a route
     and nothing behind it. `big(n)` is a release with one file of about `n` bytes, where the format can carry that.
-    `malformed` are requests that must be answered 4xx and store nothing.
+    `malformed` are requests that must be answered 4xx and store nothing. `replacing` publish other content in the place
+    of `first`, in protocols that take the same content twice without a word.
     """
 
     format: str
@@ -74,6 +75,7 @@ class Sample:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     big: Callable[[int], Release] | None = None
     malformed: Sequence[Request] = ()
+    replacing: Sequence[Request] = ()
 
 
 def installed() -> list[str]:

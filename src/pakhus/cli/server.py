@@ -74,15 +74,20 @@ def migrate(out: Output, config: ConfigFile = None, data: DataFolder = None) -> 
 @contextmanager
 def database(settings: Settings) -> Iterator[Database]:
     """The database of a server, for a command beside it. Raises `Failure` if it cannot be reached."""
+    import os
+
     from pakhus.database.diagnosis import diagnose
     from pakhus.database.generation import Generation
     from pakhus.database.transaction import Database
+    from pakhus.domain.initiator import Initiator, acting
 
     if problem := diagnose(settings.database_dsn).problem:
         raise Failure(f"the database cannot be used: {problem}")
     generation = Generation(settings.data / "generation")
+    command = Initiator(credential=f"user {os.geteuid()} of the operating system")
     opened = Database(settings.database_dsn, generation, connections=2, now=lambda: datetime.now(UTC))
     try:
-        yield opened
+        with acting(command):
+            yield opened
     finally:
         opened.close()

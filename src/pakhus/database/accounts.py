@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
 from pakhus.database.tables import account, privilege, role, token
 from pakhus.database.transaction import Transaction
+from pakhus.domain import events
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `status` is active, locked, disabled or changepassword."""
+    """An account. `status` is active, locked, disabled or changepassword.
+
+    Of a user of another source it keeps the roles that were assigned here, and what the source said when it was last
+    `seen` to know the user: names and `groups`.
+    """
 
     user_id: str
     source: str = "default"
@@ -25,6 +30,8 @@ class User:
     status: str = "active"
     password_hash: str = ""
     roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,11 @@ class PrivilegeRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """An API token. The token itself is not kept, only its SHA-256."""
+    """A token. It is not kept itself, only its SHA-256.
+
+    `nonce` is what the token of a protocol's login is made of, for the client at `address`; `code` is the name code of
+    a user token.
+    """
 
     user_id: str
     source: str
@@ -63,6 +74,9 @@ class TokenRow:
     expires: datetime | None = None
     last_used: datetime | None = None
     id: int = 0
+    code: str = ""
+    nonce: str = ""
+    address: str = ""
 
 
 def users(tx: Transaction) -> list[User]:
@@ -77,6 +91,7 @@ def user(tx: Transaction, user_id: str, source: str = "default") -> User | None:
 def put_user(tx: Transaction, changed: User) -> None:
     """Insert the user, or change all that is known of it."""
     tx.configures = True
+    known = user(tx, changed.user_id, changed.source)
     values = {
         "first_name": changed.first_name,
         "last_name": changed.last_name,
@@ -89,11 +104,33 @@ def put_user(tx: Transaction, changed: User) -> None:
     where = (account.c.user_id == changed.user_id, account.c.source == changed.source)
     if not tx.execute(update(account).where(*where).values(**values)).rowcount:
         tx.execute(insert(account).values(user_id=changed.user_id, source=changed.source, created=tx.now, **values))
+    if known is not None and known.password_hash != changed.password_hash:
+        tx.record(events.PASSWORD_CHANGED, subject=changed.user_id, source=changed.source)
+        if replace(known, password_hash=changed.password_hash) == changed:
+            return
+    tx.changed(events.USER, changed.user_id, known, changed, source=changed.source)
+
+
+def learn(tx: Transaction, said: User, *, news: bool) -> None:
+    """Keep what the source of an external user says of it. `news`: its rights may have changed by that."""
+    values = {
+        "first_name": said.first_name,
+        "last_name": said.last_name,
+        "email": said.email,
+        "groups": list(said.groups),
+        "seen": said.seen,
+    }
+    where = (account.c.user_id == said.user_id, account.c.source == said.source)
+    if not tx.execute(update(account).where(*where).values(**values)).rowcount:
+        kept = {"status": said.status, "password_hash": "", "roles": list(said.roles), "created": tx.now}
+        tx.execute(insert(account).values(user_id=said.user_id, source=said.source, updated=tx.now, **kept, **values))
+    tx.configures, tx.quiet = news, not news
 
 
 def remove_user(tx: Transaction, user_id: str, source: str = "default") -> None:
     """The user and its tokens."""
     tx.configures = True
+    tx.changed(events.USER, user_id, user(tx, user_id, source), None, source=source)
     for table in (account, token):
         tx.execute(delete(table).where(table.c.user_id == user_id, table.c.source == source))
 
@@ -104,6 +141,7 @@ def roles(tx: Transaction) -> list[Role]:
 
 def put_role(tx: Transaction, changed: Role) -> None:
     tx.configures = True
+    tx.changed(events.ROLE, changed.id, _role_by_id(tx, changed.id), changed)
     values = {
         "name": changed.name,
         "description": changed.description,
@@ -118,6 +156,7 @@ def put_role(tx: Transaction, changed: Role) -> None:
 def remove_role(tx: Transaction, role_id: str) -> None:
     """The role, and its name wherever a user or a role has it."""
     tx.configures = True
+    tx.changed(events.ROLE, role_id, _role_by_id(tx, role_id), None)
     tx.execute(delete(role).where(role.c.id == role_id))
     for each in users(tx):
         if role_id in each.roles:
@@ -128,6 +167,11 @@ def remove_role(tx: Transaction, role_id: str) -> None:
         if role_id in other.roles:
             left = [name for name in other.roles if name != role_id]
             tx.execute(update(role).where(role.c.id == other.id).values(roles=left))
+
+
+def _role_by_id(tx: Transaction, role_id: str) -> Role | None:
+    row = tx.one(select(role).where(role.c.id == role_id))
+    return None if row is None else _role(row)
 
 
 def privileges(tx: Transaction) -> list[PrivilegeRow]:
@@ -147,6 +191,13 @@ def tokens_of(tx: Transaction, user_id: str, source: str = "default") -> list[To
     return [_token(row) for row in tx.rows(statement.order_by(token.c.name))]
 
 
+def login_token(tx: Transaction, user_id: str, source: str, kind: str, address: str) -> TokenRow | None:
+    """The token of a protocol's login that lives longest."""
+    where = (token.c.user_id == user_id, token.c.source == source, token.c.kind == kind, token.c.address == address)
+    row = tx.one(select(token).where(*where, token.c.nonce != "").order_by(token.c.expires.desc()).limit(1))
+    return None if row is None else _token(row)
+
+
 def add_token(tx: Transaction, new: TokenRow) -> None:
     """Raises `IntegrityError` where the user has one of this name."""
     tx.execute(
@@ -160,19 +211,44 @@ def add_token(tx: Transaction, new: TokenRow) -> None:
             repositories=list(new.repositories),
             created=tx.now,
             expires=new.expires,
+            code=new.code,
+            nonce=new.nonce,
+            address=new.address,
         )
     )
+    _token_changed(tx, None, new)
 
 
 def remove_token(tx: Transaction, user_id: str, name: str, source: str = "default") -> bool:
-    tx.configures = True
-    where = (token.c.user_id == user_id, token.c.source == source, token.c.name == name)
-    return tx.execute(delete(token).where(*where)).rowcount > 0
+    return _remove_token(tx, (token.c.user_id == user_id, token.c.source == source, token.c.name == name))
 
 
 def remove_token_by_digest(tx: Transaction, sha256: str) -> bool:
+    return _remove_token(tx, (token.c.sha256 == sha256,))
+
+
+def _remove_token(tx: Transaction, where: tuple[ColumnElement[bool], ...]) -> bool:
     tx.configures = True
-    return tx.execute(delete(token).where(token.c.sha256 == sha256)).rowcount > 0
+    known = tx.one(select(token).where(*where))
+    if known is None:
+        return False
+    _token_changed(tx, _token(known), None)
+    return tx.execute(delete(token).where(*where)).rowcount > 0
+
+
+def _token_changed(tx: Transaction, before: TokenRow | None, after: TokenRow | None) -> None:
+    """Tells what the token may, not its digest."""
+    row = before or after
+    assert row is not None
+    shown: dict[str, Any] = {
+        "user": row.user_id,
+        "kind": row.kind,
+        "scopes": row.scopes,
+        "repositories": row.repositories,
+    }
+    shown |= {"expires": row.expires}
+    name = f"{row.user_id}/{row.name}"
+    tx.changed(events.TOKEN, name, before and shown, after and shown, user=row.user_id, source=row.source)
 
 
 def used(tx: Transaction, moments: Mapping[int, datetime]) -> None:
@@ -194,6 +270,8 @@ def _user(row: Row[Any]) -> User:
         row.status,
         row.password_hash,
         tuple(row.roles),
+        tuple(row.groups),
+        row.seen,
     )
 
 
@@ -214,6 +292,9 @@ def _token(row: Row[Any]) -> TokenRow:
         expires=row.expires,
         last_used=row.last_used,
         id=row.id,
+        code=row.code,
+        nonce=row.nonce,
+        address=row.address,
     )
 
 

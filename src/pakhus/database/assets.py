@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, exists, insert, select, update
 
 from pakhus.database.tables import asset, blob, component, reference
 from pakhus.database.transaction import Transaction
@@ -58,7 +58,10 @@ _INSERT = insert(asset).returning(asset.c.id)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row to be: what a deposit or a fill knows when its blob is safe."""
+    """A row to be: what a deposit or a fill knows when its blob is safe.
+
+    What is `derived` the server has made of other content, whose change was told already.
+    """
 
     path: str
     blob_id: int
@@ -69,6 +72,8 @@ class Entry:
     uploader: str = ""
     uploader_ip: str = ""
     kept: Kept | None = None
+    sha256: str = ""
+    derived: bool = False
 
 
 def by_path(tx: Transaction, repository_id: int, repository: str, path: str) -> Asset | None:
@@ -167,8 +172,26 @@ def put(
             for path in dict.fromkeys(entry.references)
         ]
         tx.execute(insert(reference), rows)
-    tx.record(events.ASSET_STORED, repository, path=entry.path, asset=asset_id, created=known is None)
+    tx.record(
+        events.ASSET_STORED,
+        repository,
+        subject=entry.path,
+        before=known and {"sha256": known.blob.digests.sha256},
+        after={"sha256": entry.sha256},
+        path=entry.path,
+        asset=asset_id,
+        created=known is None,
+        cached=entry.kept is not None,
+        derived=entry.derived,
+        **_named(entry.coordinates),
+    )
     return asset_id
+
+
+def _named(coordinates: Coordinates | None) -> dict[str, str]:
+    if coordinates is None:
+        return {}
+    return {"namespace": coordinates.namespace, "name": coordinates.name, "version": coordinates.version}
 
 
 def _insert(tx: Transaction, repository_id: int, path: str, values: Mapping[str, Any]) -> int:
@@ -207,10 +230,19 @@ def transfer(tx: Transaction, found: Asset, source: str, target: Repository, com
     tx.record(events.ASSET_STORED, target.name, path=found.path, asset=found.id, created=True)
 
 
-def remove(tx: Transaction, repository: str, found: Asset) -> None:
+def remove(tx: Transaction, repository: str, found: Asset, *, derived: bool = False) -> None:
     """Take the path away; its blob stays for the sweep."""
     tx.execute(delete(asset).where(asset.c.id == found.id))
-    tx.record(events.ASSET_REMOVED, repository, path=found.path, blob=found.blob.id)
+    tx.record(
+        events.ASSET_REMOVED,
+        repository,
+        subject=found.path,
+        before={"sha256": found.blob.digests.sha256},
+        path=found.path,
+        blob=found.blob.id,
+        derived=derived,
+        **_named(found.coordinates),
+    )
 
 
 def referenced(tx: Transaction, repository_id: int, paths: Iterable[str]) -> set[str]:
@@ -221,10 +253,34 @@ def referenced(tx: Transaction, repository_id: int, paths: Iterable[str]) -> set
     return {row.path for row in tx.rows(statement)}
 
 
-def present(tx: Transaction, repository_id: int, paths: Sequence[str]) -> set[str]:
-    """Which of these paths exist."""
+def present(tx: Transaction, repository_id: int, paths: Sequence[str], *, held: bool = False) -> set[str]:
+    """Which of these paths exist; when they are `held`, they do until the transaction ends."""
     statement = select(asset.c.path).where(asset.c.repository_id == repository_id, asset.c.path.in_(paths))
-    return {row.path for row in tx.rows(statement)}
+    return {row.path for row in tx.rows(statement.with_for_update(read=True) if held else statement)}
+
+
+def unreferenced(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Asset]:
+    """Assets that no other refers to, in the order of their identity."""
+    statement = _SELECT.where(asset.c.repository_id == repository_id, asset.c.id > after, ~_is_referenced())
+    return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.id).limit(limit))]
+
+
+def lock_unreferenced(tx: Transaction, repository_id: int, ids: Sequence[int], *, before: datetime) -> set[int]:
+    """Which of these assets nothing refers to, and nobody has held since `before`: it stays so until the end.
+
+    The lock is taken first and the question asked then, since a deposit that refers to one of them may be under way.
+    """
+    tx.rows(select(asset.c.id).where(asset.c.id.in_(ids)).order_by(asset.c.id).with_for_update())
+    statement = (
+        select(asset.c.id)
+        .join(blob, blob.c.id == asset.c.blob_id)
+        .where(asset.c.id.in_(ids), asset.c.updated < before, blob.c.touched < before, ~_is_referenced())
+    )
+    return {row.id for row in tx.rows(statement)}
+
+
+def _is_referenced() -> ColumnElement[bool]:
+    return exists().where(reference.c.repository_id == asset.c.repository_id, reference.c.path == asset.c.path)
 
 
 def downloaded(tx: Transaction, counts: Mapping[int, tuple[int, datetime]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, insert, select
 
-from pakhus.database.tables import certificate
+from pakhus.database.keeping import certificate
 from pakhus.database.transaction import Transaction
 
 

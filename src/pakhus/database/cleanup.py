@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from pakhus.database.tables import cleanup_policy
+from pakhus.database.keeping import cleanup_policy
 from pakhus.database.transaction import Transaction
 from pakhus.domain.cleanup import CleanupPolicy
 

@@ -53,33 +53,69 @@ def create(tx: Transaction, new: Repository, settings: Mapping[str, Any]) -> int
         )
         .returning(repository.c.id)
     )
-    tx.record(events.REPOSITORY_CREATED, new.name, format=new.format, type=new.type.value)
+    shown = {**settings, **_rule(new)}
+    tx.record(
+        events.REPOSITORY_CREATED, new.name, subject=new.name, after=shown, format=new.format, type=new.type.value
+    )
     return int(result.scalar_one())
 
 
 def change(tx: Transaction, changed: Repository, settings: Mapping[str, Any]) -> None:
     tx.configures = True
+    before = _shown(tx, changed.id)
     tx.execute(
         update(repository)
         .where(repository.c.id == changed.id)
         .values(updated=tx.now, **_settings_values(changed, settings))
     )
-    tx.record(events.REPOSITORY_UPDATED, changed.name)
+    after = {**settings, **_rule(changed)}
+    tx.record(
+        events.REPOSITORY_UPDATED,
+        changed.name,
+        subject=changed.name,
+        before=before,
+        after=after,
+        format=changed.format,
+        type=changed.type.value,
+    )
+
+
+def _rule(described: Repository) -> dict[str, Any]:
+    return {"routingRule": described.routing_rule.name} if described.routing_rule else {}
+
+
+def _shown(tx: Transaction, repository_id: int) -> dict[str, Any]:
+    """The settings of a repository as the audit shows them."""
+    row = tx.one(select(repository.c.settings, repository.c.routing_rule).where(repository.c.id == repository_id))
+    if row is None:
+        return {}
+    return {**row.settings, **({"routingRule": row.routing_rule} if row.routing_rule else {})}
 
 
 def remove(tx: Transaction, gone: Repository) -> None:
     """The repository and all that it lists; its blobs stay for the sweep."""
     tx.configures = True
+    before = _shown(tx, gone.id)
     for table in (tables.asset, tables.component):
         tx.execute(delete(table).where(table.c.repository_id == gone.id))
     tx.execute(delete(repository).where(repository.c.id == gone.id))
-    tx.record(events.REPOSITORY_DELETED, gone.name, format=gone.format)
+    tx.record(
+        events.REPOSITORY_DELETED,
+        gone.name,
+        subject=gone.name,
+        before=before,
+        format=gone.format,
+        type=gone.type.value,
+    )
 
 
 def invalidate(tx: Transaction, repository_id: int) -> None:
     """Everything that the repository keeps of its upstream is to be checked again: one write, whatever it holds."""
     tx.configures = True
-    tx.execute(update(repository).where(repository.c.id == repository_id).values(invalidated=tx.now))
+    where = repository.c.id == repository_id
+    tx.execute(update(repository).where(where).values(invalidated=tx.now))
+    name = str(tx.value(select(repository.c.name).where(where)) or "")
+    tx.record(events.REPOSITORY_INVALIDATED, name, subject=name)
 
 
 def size(tx: Transaction, repository_id: int) -> tuple[int, int]:
@@ -113,6 +149,7 @@ def routing_rules(tx: Transaction) -> list[RoutingRule]:
 
 def put_routing_rule(tx: Transaction, rule: RoutingRule) -> None:
     tx.configures = True
+    tx.changed(events.ROUTING_RULE, rule.name, _rule_named(tx, rule.name), rule)
     tx.execute(delete(tables.routing_rule).where(tables.routing_rule.c.name == rule.name))
     tx.execute(
         insert(tables.routing_rule).values(
@@ -121,17 +158,23 @@ def put_routing_rule(tx: Transaction, rule: RoutingRule) -> None:
     )
 
 
+def _rule_named(tx: Transaction, name: str) -> RoutingRule | None:
+    return next((each for each in routing_rules(tx) if each.name == name), None)
+
+
 def rename_routing_rule(tx: Transaction, name: str, to: str) -> None:
     """Repositories with the rule follow it to its new name; the row itself is for `put_routing_rule`."""
     if name == to:
         return
     tx.configures = True
+    tx.changed(events.ROUTING_RULE, name, _rule_named(tx, name), None, renamed=to)
     tx.execute(update(repository).where(repository.c.routing_rule == name).values(routing_rule=to))
     tx.execute(delete(tables.routing_rule).where(tables.routing_rule.c.name == name))
 
 
 def remove_routing_rule(tx: Transaction, name: str) -> None:
     tx.configures = True
+    tx.changed(events.ROUTING_RULE, name, _rule_named(tx, name), None)
     tx.execute(delete(tables.routing_rule).where(tables.routing_rule.c.name == name))
 
 
@@ -145,6 +188,8 @@ def put_blob_store(tx: Transaction, row: StoreRow) -> None:
     """Insert the store, or change the settings of the one with this name."""
     tx.configures = True
     store = tables.blob_store
+    known = next((each for each in blob_stores(tx) if each.name == row.name), None)
+    tx.changed(events.BLOB_STORE, row.name, known, row)
     values = {"type": row.type, "settings": dict(row.settings)}
     if not tx.execute(update(store).where(store.c.name == row.name).values(**values)).rowcount:
         tx.execute(insert(store).values(name=row.name, created=tx.now, **values))
@@ -159,6 +204,8 @@ def convert_blob_store(tx: Transaction, renamed: StoreRow, group: StoreRow) -> N
 
 def remove_blob_store(tx: Transaction, name: str) -> None:
     tx.configures = True
+    known = next((each for each in blob_stores(tx) if each.name == name), None)
+    tx.changed(events.BLOB_STORE, name, known, None)
     tx.execute(delete(tables.blob).where(tables.blob.c.blob_store == name))
     tx.execute(delete(tables.blob_store).where(tables.blob_store.c.name == name))
 

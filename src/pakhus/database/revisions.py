@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -38,15 +39,20 @@ def key_of(query: Query) -> str:
     return ""
 
 
-def current(tx: Transaction, repository_id: int, query: Query) -> tuple[int, datetime | None]:
+def key_of_set(folder: str) -> str:
+    """The revision of a document set: it changes with the components that the set says are its own."""
+    return f"d{SEPARATOR}{folder}"
+
+
+def current(tx: Transaction, repository_id: int, key: str) -> tuple[int, datetime | None]:
     """The revision (0 before the first change) and when it changed."""
-    row = tx.execute(_VALUE, {"repository": repository_id, "key": key_of(query)}).first()
+    row = tx.execute(_VALUE, {"repository": repository_id, "key": key}).first()
     return (0, None) if row is None else (row.value, row.changed)
 
 
-def bump(tx: Transaction, repository_id: int, changed: set[Coordinates]) -> None:
-    """All that rests on these components is of a new edition."""
-    keys = {""}
+def bump(tx: Transaction, repository_id: int, changed: set[Coordinates], sets: Iterable[str] = ()) -> None:
+    """All that rests on these components is of a new edition, and so are the document sets of these folders."""
+    keys = {"", *(key_of_set(folder) for folder in sets)}
     for coordinates in changed:
         keys.add(f"n{SEPARATOR}{coordinates.name}")
         keys.add(f"s{SEPARATOR}{coordinates.namespace}")

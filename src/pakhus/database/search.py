@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, tuple_
 
 from pakhus.database import assets, components
-from pakhus.database.tables import asset, blob, component, repository, tagged
+from pakhus.database.keeping import tagged
+from pakhus.database.tables import asset, blob, component, repository
 from pakhus.database.transaction import Transaction
 from pakhus.domain.content import ALGORITHMS, Asset, Component
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    FetchedValue,
     ForeignKey,
     Index,
     Integer,
@@ -21,9 +22,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
+
+from pakhus.domain import events
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -46,6 +50,8 @@ Word = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that compares by its code points everywhere: paths and names are sought by range."""
 
 Document = JSON().with_variant(JSONB(), "postgresql")
+Absent = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A document that may be missing."""
 Identity = BigInteger().with_variant(Integer(), "sqlite")
 
 metadata = MetaData(
@@ -186,15 +192,21 @@ event = Table(
     _identity(),
     Column("kind", Word, nullable=False),
     Column("repository", Word, nullable=False),
+    Column("subject", Word, nullable=False),
     Column("details", Document, nullable=False),
+    Column("change", Absent),
+    Column("initiator", Document, nullable=False),
+    Column("transaction", BigInteger, FetchedValue(), nullable=False),
     Column("created", Moment, nullable=False),
     sqlite_autoincrement=True,
 )
+"""`transaction` is the number of the one that wrote the row on PostgreSQL, and 0 where there is one writer."""
 
 cursor = Table(
     "cursor",
     metadata,
     Column("subscriber", Word, primary_key=True),
+    Column("transaction", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
 )
 
@@ -204,6 +216,20 @@ lease = Table(
     Column("name", Word, primary_key=True),
     Column("owner", Word, nullable=False),
     Column("expires", Moment, nullable=False),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    _identity(),
+    _repository(),
+    Column("fingerprint", Word, nullable=False),
+    Column("user_ids", Document, nullable=False),
+    Column("public", Word, nullable=False),
+    Column("secret", Document, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("signs_until", Moment),
+    UniqueConstraint("repository_id", "fingerprint"),
 )
 
 setting = Table(
@@ -224,6 +250,8 @@ account = Table(
     Column("status", Word, nullable=False),
     Column("password_hash", Word, nullable=False),
     Column("roles", Document, nullable=False),
+    Column("groups", Document, nullable=False, server_default=text("'[]'")),
+    Column("seen", Moment),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
 )
@@ -247,6 +275,7 @@ privilege = Table(
     Column("description", Word, nullable=False),
     Column("read_only", Boolean, nullable=False),
     Column("properties", Document, nullable=False),
+    info={"audited": events.PRIVILEGE},
 )
 
 token = Table(
@@ -263,57 +292,126 @@ token = Table(
     Column("created", Moment, nullable=False),
     Column("expires", Moment),
     Column("last_used", Moment),
+    Column("code", Word, nullable=False, server_default=""),
+    Column("nonce", Word, nullable=False, server_default=""),
+    Column("address", Word, nullable=False, server_default=""),
     UniqueConstraint("user_id", "source", "name"),
 )
 
-cleanup_policy = Table(
-    "cleanup_policy",
-    metadata,
-    Column("name", Word, primary_key=True),
-    Column("format", Word, nullable=False),
-    Column("notes", Word, nullable=False),
-    Column("criteria", Document, nullable=False),
-)
-
-task = Table(
-    "task",
+upload = Table(
+    "upload",
     metadata,
     Column("id", Word, primary_key=True),
-    Column("type", Word, nullable=False),
-    Column("name", Word, nullable=False),
+    _repository(),
+    Column("path", Word, nullable=False),
+    Column("blob_store", Word, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("closing", Boolean, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+    Index(None, "updated"),
+)
+
+upload_part = Table(
+    "upload_part",
+    metadata,
+    Column("upload_id", Word, ForeignKey("upload.id", ondelete="CASCADE"), primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("blob_store", Word, nullable=False),
+    Column("key", Word, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digests", Document, nullable=False),
+    UniqueConstraint("blob_store", "key"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("moment", Moment, nullable=False),
+    Column("user", Word, nullable=False),
+    Column("source", Word, nullable=False),
+    Column("credential", Word, nullable=False),
+    Column("address", Word, nullable=False),
+    Column("request_id", Word, nullable=False),
+    Column("action", Word, nullable=False),
+    Column("repository", Word, nullable=False),
+    Column("subject", Word, nullable=False),
+    Column("result", Word, nullable=False),
+    Column("body", Word, nullable=False),
+    Column("hash", Word, nullable=False),
+    Index(None, "moment"),
+    Index(None, "user", "id"),
+    Index(None, "action", "id"),
+    Index(None, "repository", "id"),
+    Index(None, "request_id"),
+)
+"""The audit's chain: `id` counts without gaps, `body` is canonical JSON, `hash` covers the row and the hash before."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("hash", Word, nullable=False),
+    Column("floor", BigInteger, nullable=False),
+    Column("floor_hash", Word, nullable=False),
+    Column("transaction", BigInteger, nullable=False),
+    Column("event", BigInteger, nullable=False),
+    Column("seal", Word, nullable=False),
+)
+"""One row: where the chain ends, what retention has cut off below, and the last event that was taken in."""
+
+audit_download = Table(
+    "audit_download",
+    metadata,
+    _identity(),
+    Column("moment", Moment, nullable=False),
+    Column("user", Word, nullable=False),
+    Column("credential", Word, nullable=False),
+    Column("address", Word, nullable=False),
+    Column("request_id", Word, nullable=False),
+    Column("repository", Word, nullable=False),
+    Column("path", Word, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Index(None, "moment"),
+    Index(None, "repository", "id"),
+    Index(None, "user", "id"),
+)
+
+webhook = Table(
+    "webhook",
+    metadata,
+    _identity(),
+    Column("name", Word, nullable=False, unique=True),
+    Column("url", Word, nullable=False),
+    Column("events", Document, nullable=False),
+    Column("repositories", Document, nullable=False),
     Column("enabled", Boolean, nullable=False),
-    Column("definition", Document, nullable=False),
-    Column("created", Moment, nullable=False),
-    Column("next_run", Moment),
-    Column("running", Boolean, nullable=False),
-    Column("stopping", Boolean, nullable=False),
-    Column("last_run", Moment),
-    Column("last_result", Word, nullable=False),
-    Column("message", Word, nullable=False),
-    Index(None, "next_run"),
-)
-
-certificate = Table(
-    "certificate",
-    metadata,
-    Column("fingerprint", Word, primary_key=True),
-    Column("pem", Word, nullable=False),
-    Column("created", Moment, nullable=False),
-)
-
-tag = Table(
-    "tag",
-    metadata,
-    Column("name", Word, primary_key=True),
-    Column("attributes", Document, nullable=False),
+    Column("retention_days", Integer, nullable=False),
+    Column("disabled", Word, nullable=False),
+    Column("secrets", Document, nullable=False),
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
 )
+"""`secrets` is sealed: the one that signs, and the one before while it still does."""
 
-tagged = Table(
-    "tagged",
+webhook_delivery = Table(
+    "webhook_delivery",
     metadata,
-    Column("tag", Word, ForeignKey("tag.name", ondelete="CASCADE"), primary_key=True),
-    Column("component_id", Identity, ForeignKey("component.id", ondelete="CASCADE"), primary_key=True),
-    Index(None, "component_id"),
+    _identity(),
+    Column("webhook_id", Identity, ForeignKey("webhook.id", ondelete="CASCADE"), nullable=False),
+    Column("message", Word, nullable=False),
+    Column("action", Word, nullable=False),
+    Column("payload", Word, nullable=False),
+    Column("state", Word, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("log", Document, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("finished", Moment),
+    UniqueConstraint("webhook_id", "message"),
+    Index(None, "webhook_id", "state", "due"),
+    Index(None, "webhook_id", "id"),
 )
+"""`due` is when the next attempt is made; whoever makes it moves it first, and so has it to itself for that long."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from pakhus.database.tables import tag, tagged
+from pakhus.database.keeping import tag, tagged
 from pakhus.database.transaction import Transaction
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from pakhus.database import leases
-from pakhus.database.tables import lease, task
+from pakhus.database.keeping import task
+from pakhus.database.tables import lease
 from pakhus.database.transaction import Transaction
 
 

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +24,14 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from pakhus.database import tables
+from pakhus.database import tables, trail
 from pakhus.database.generation import Generation
 from pakhus.database.writer import Writer
+from pakhus.domain import initiator
 from pakhus.domain.errors import StorageFull
+from pakhus.domain.events import CONFIGURED
+from pakhus.domain.initiator import SYSTEM, Initiator
+from pakhus.domain.masking import recorded
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,11 +56,12 @@ class Transaction:
     """A connection in a transaction, and the moment that all its rows carry.
 
     `quiet` transactions change nothing that a client could see (counts, cursors, leases); those that `configure`
-    change repositories, users, rights or rules.
+    change repositories, users, rights or rules. All that they record is in the name of the `initiator`.
     """
 
     connection: Connection
     now: datetime
+    initiator: Initiator
     recorded: int = 0
     quiet: bool = False
     configures: bool = False
@@ -65,6 +71,8 @@ class Transaction:
         return self.connection.dialect.name
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        if (kind := trail.kind_of(statement)) is not None:
+            return trail.executed(self, kind, statement, parameters)
         return self.connection.execute(statement, parameters)
 
     def rows(self, statement: Executable) -> list[Row[Any]]:
@@ -76,13 +84,47 @@ class Transaction:
     def value(self, statement: Executable) -> Any:
         return self.connection.execute(statement).scalar()
 
-    def record(self, kind: str, repository: str = "", **details: Any) -> None:
-        """Write an event with the change that it tells of."""
+    def record(
+        self,
+        kind: str,
+        repository: str = "",
+        *,
+        subject: str = "",
+        before: Any = None,
+        after: Any = None,
+        **details: Any,
+    ) -> None:
+        """Write an event with the change that it tells of.
+
+        `before` and `after` are what an object was and is (any JSON, dataclasses too); their secrets are masked here.
+        """
+        change = None if before is None and after is None else {"before": recorded(before), "after": recorded(after)}
         self.connection.execute(
             _EVENT,
-            {"kind": kind, "repository": repository, "details": details, "created": self.now},
+            {
+                "kind": kind,
+                "repository": repository,
+                "subject": subject,
+                "details": details,
+                "change": change,
+                "initiator": self.initiator.as_mapping(),
+                "created": self.now,
+            },
         )
         self.recorded += 1
+
+    def changed(
+        self, kind: str, subject: str, before: Any, after: Any, *, repository: str = "", **details: Any
+    ) -> None:
+        """Record that an object of a kind was made (no `before`), changed, or removed (no `after`)."""
+        verb = "created" if before is None else "deleted" if after is None else "updated"
+        self.record(f"{kind}.{verb}", repository, subject=subject, before=before, after=after, **details)
+
+
+def _done(tx: Transaction, work: Callable[..., Any]) -> None:
+    """No change of the configuration goes by unseen: where nothing was told of one, at least who made it is."""
+    if tx.configures and not tx.recorded:
+        tx.record(CONFIGURED, subject=getattr(work, "__qualname__", ""))
 
 
 class Database:
@@ -125,7 +167,10 @@ class Database:
         try:
             if self._writer is None:
                 loop = asyncio.get_running_loop()
-                tx, result = await loop.run_in_executor(self._threads, lambda: self._attempt(work, *args, **kwargs))
+                run = copy_context().run
+                tx, result = await loop.run_in_executor(
+                    self._threads, lambda: run(lambda: self._attempt(work, *args, **kwargs))
+                )
             else:
                 tx, result = await self._submitted(work, *args, **kwargs)
         except OperationalError as error:
@@ -138,10 +183,13 @@ class Database:
 
     async def _submitted(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
         assert self._writer is not None
+        who = initiator.current()
 
         def run(connection: Connection) -> tuple[Transaction, T]:
-            tx = Transaction(connection, self._now())
-            return tx, work(tx, *args, **kwargs)
+            tx = Transaction(connection, self._now(), who)
+            result = work(tx, *args, **kwargs)
+            _done(tx, work)
+            return tx, result
 
         try:
             submitted: tuple[Transaction, T] = await self._writer.submit(run)
@@ -159,7 +207,7 @@ class Database:
         if self._glancing is None:
             return await self.read(work, *args, **kwargs)
         with self._glancing.begin():
-            return work(Transaction(self._glancing, self._now(), quiet=True), *args, **kwargs)
+            return work(Transaction(self._glancing, self._now(), SYSTEM, quiet=True), *args, **kwargs)
 
     def write_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write`, in this thread."""
@@ -173,8 +221,9 @@ class Database:
 
     def _write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Transaction, T]:
         with self._writing() as connection, connection.begin():
-            tx = Transaction(connection, self._now())
+            tx = Transaction(connection, self._now(), initiator.current())
             result = work(tx, *args, **kwargs)
+            _done(tx, work)
         self._announce(tx)
         return tx, result
 
@@ -188,7 +237,7 @@ class Database:
 
     def read_now(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._engine.connect() as connection, connection.begin():
-            return work(Transaction(connection, self._now(), quiet=True), *args, **kwargs)
+            return work(Transaction(connection, self._now(), SYSTEM, quiet=True), *args, **kwargs)
 
     def close(self) -> None:
         if self._writer is not None:

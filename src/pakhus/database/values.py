@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 
 from pakhus.database.tables import setting
 from pakhus.database.transaction import Transaction
+from pakhus.domain import events
 
 
 def get(tx: Transaction, key: str) -> Any:
@@ -21,5 +22,7 @@ def everything(tx: Transaction) -> dict[str, Any]:
 
 def put(tx: Transaction, key: str, value: Any) -> None:
     tx.configures = True
+    known = get(tx, key)
+    tx.changed(events.SETTING, key, None if known is None else {key: known}, {key: value})
     if not tx.execute(update(setting).where(setting.c.key == key).values(value=value)).rowcount:
         tx.execute(insert(setting).values(key=key, value=value))

@@ -9,7 +9,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-SECRET_MEMBERS = frozenset({"password", "bearerToken", "passphrase", "keypair", "secretAccessKey", "sessionToken"})
+SECRET_MEMBERS = frozenset(
+    {"password", "bearerToken", "passphrase", "keypair", "secretAccessKey", "sessionToken", "secret"}
+)
 MARK = "$sealed"
 
 

@@ -162,10 +162,12 @@ class Origin:
     """Where a proxy finds the bytes: a path below the remote URL, or an absolute URL.
 
     A location with a query of its own is asked for as it is; others get the document's parameters of the request.
-    `digests` (algorithm → lower-case hex) are promises that are checked before the copy is kept.
+    `digests` (algorithm → lower-case hex) are promises that are checked before the copy is kept. `otherwise` is asked
+    for when there is nothing at the location.
     """
 
     location: str
     digests: Mapping[str, str] = field(default_factory=dict)
     size: int | None = None
     published: datetime | None = None
+    otherwise: str = ""

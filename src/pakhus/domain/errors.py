@@ -20,7 +20,13 @@ class PakhusError(Exception):
 
 
 class NotFound(PakhusError):
+    """`path` is what is not there, inside the repository, where that is known."""
+
     status = 404
+
+    def __init__(self, message: str = "", *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class RepositoryNotFound(NotFound):
@@ -37,6 +43,16 @@ class ComponentNotFound(NotFound):
 
 class NoSuchUpload(NotFound):
     pass
+
+
+class UploadOutOfOrder(PakhusError):
+    """A chunk of an upload does not begin where the last one ended, which is at `size` bytes."""
+
+    status = 416
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the upload has {size} bytes so far, and goes on from there")
+        self.size = size
 
 
 class Invalid(PakhusError):
@@ -65,7 +81,11 @@ class DigestMismatch(Invalid):
 
 
 class MissingReference(Invalid):
-    pass
+    """What is to be stored refers to paths that are not there: `missing`."""
+
+    def __init__(self, message: str = "", *, missing: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class PolicyViolation(Invalid):
@@ -84,6 +104,10 @@ class Denied(PakhusError):
 
 class Forbidden(Denied):
     pass
+
+
+class OutOfScope(Forbidden):
+    """The user may, but the token that came with the request was made for something else."""
 
 
 class QuotaExceeded(Denied):

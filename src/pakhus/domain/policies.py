@@ -43,7 +43,7 @@ def routed(rule: RoutingRule | None, path: str) -> bool:
     return matched if rule.mode == "ALLOW" else not matched
 
 
-def fresh_for(verified: datetime, max_age: int, *, now: datetime, invalidated: datetime | None) -> float:
+def fresh_for(verified: datetime, max_age: float, *, now: datetime, invalidated: datetime | None) -> float:
     """Seconds until a kept copy must be checked with its upstream, 0 for now. `max_age` in minutes, −1 is never."""
     if invalidated is not None and verified <= invalidated:
         return 0.0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from pakhus.domain.errors import Forbidden, OutOfScope
 from pakhus.domain.repository import Repository
 
 WILDCARD = frozenset({"*"})
@@ -66,7 +67,8 @@ class Grant:
 class Actor:
     """Who asks: a user with the grants of all its roles, perhaps narrowed by the token it came with.
 
-    `limits` (from a token's scopes) must also imply an action; `None` is no limit.
+    `limits` (from a token's scopes) must also imply an action; `None` is no limit. A `passing` actor came with a
+    short-lived token, and can get another one for another scope.
     """
 
     user: str
@@ -77,6 +79,14 @@ class Actor:
     token: str = ""
     address: str = ""
     roles: tuple[str, ...] = ()
+    passing: bool = False
+
+    def behind(self) -> Actor:
+        """The actor at a group's members: a token that is good for the group is good for what lies behind it.
+
+        The user's own rights count there all the same.
+        """
+        return self if self.limits is None else replace(self, limits=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,8 @@ class Decision:
     reason: str
     steps: tuple[Step, ...] = ()
     remedy: str = field(default="")
+    out_of_scope: bool = False
+    """The actor may, but not with the token that it came with."""
 
 
 def permits(actor: Actor, wanted: Sequence[str], *, format: str = "", path: str | None = None) -> Decision:
@@ -112,8 +124,14 @@ def permits(actor: Actor, wanted: Sequence[str], *, format: str = "", path: str 
             f"token '{actor.token}' is not scoped for {name}",
             tuple(steps),
             "a token with that scope",
+            out_of_scope=True,
         )
     return Decision(True, f"privilege '{found.privilege}' of role '{found.role}'", tuple(steps))
+
+
+def refusal(decision: Decision) -> Forbidden:
+    """What to raise for a decision that does not allow."""
+    return OutOfScope(decision.reason) if decision.out_of_scope else Forbidden(decision.reason)
 
 
 def may(actor: Actor, action: Permission, repository: Repository, path: str | None) -> Decision:

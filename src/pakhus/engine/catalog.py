@@ -5,8 +5,9 @@ So are the server-wide settings (`values`) and the certificates that an administ
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pakhus.database import certificates, repositories, values
@@ -18,6 +19,14 @@ from pakhus.domain.outbound import outbound_of
 from pakhus.domain.repository import Repository, RoutingRule
 from pakhus.kit.context import Settings
 from pakhus.kit.format import Format
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port that leads to one repository."""
+
+    repository: str
+    tls: bool = False
 
 
 class Catalog:
@@ -34,6 +43,12 @@ class Catalog:
         self._stores: dict[str, StoreRow] = {}
         self.values: Mapping[str, Any] = {}
         """The server-wide settings by their keys, secrets sealed."""
+        self.changed = asyncio.Event()
+        """Is set once, when the next change has been read."""
+        self.ports: Mapping[int, Port] = {}
+        """The repositories that have a port to themselves."""
+        self.labels: Mapping[str, str] = {}
+        """The repositories, by name, that the first label of a Host leads to."""
 
     async def refresh(self) -> None:
         """Follow the configuration. Costs a look at a counter while nothing has changed."""
@@ -48,7 +63,23 @@ class Catalog:
         self._rules = {rule.name: rule for rule in rules}
         opened_stores = (replace(store, settings=self._vault.open(store.settings)) for store in stores)
         self._stores = {store.name: store for store in opened_stores}
+        self._find_doors()
         self._generation = generation
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def _find_doors(self) -> None:
+        ports: dict[int, Port] = {}
+        labels: dict[str, str] = {}
+        for each in self._repositories.values():
+            if not each.online:
+                continue
+            doors = self.formats[each.format].doors(self._options[each.id])
+            ports |= {port: Port(each.name) for port in doors.ports}
+            ports |= {port: Port(each.name, tls=True) for port in doors.tls_ports}
+            if doors.label:
+                labels[doors.label.lower()] = each.name
+        self.ports, self.labels = ports, labels
 
     def find(self, name: str) -> Repository | None:
         return self._repositories.get(name)

@@ -7,51 +7,42 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, cast
 
 from pakhus.database.transaction import Database
-from pakhus.domain.content import EMPTY
-from pakhus.domain.errors import Blocked, Invalid, NotAllowed, NotFound, Offline
+from pakhus.domain.content import EMPTY, Asset
+from pakhus.domain.errors import Blocked, Invalid, NotAllowed, NotFound, Offline, Unavailable
 from pakhus.domain.freeze import is_frozen
 from pakhus.domain.policies import routed
 from pakhus.domain.repository import ANY, Repository, RepositoryType
 from pakhus.domain.security import Actor, Permission, may
 from pakhus.engine.catalog import Catalog
-from pakhus.engine.deposit import Depositor, Place, require
+from pakhus.engine.deposit import Depositor, Place, require_any
+from pakhus.engine.entrance import EntranceHandle, Sessions
 from pakhus.engine.found import Edition, Found, Rendered, Visit
 from pakhus.engine.group import GroupSource
-from pakhus.engine.handles import HostedHandle, Sessions, ViewHandle
+from pakhus.engine.handles import HostedHandle, ViewHandle
+from pakhus.engine.holding import Holding
 from pakhus.engine.hosted import HostedSource
+from pakhus.engine.keyring import Keyring
 from pakhus.engine.memory import Memory
 from pakhus.engine.negotiation import choose
 from pakhus.engine.proxy import ProxySource
 from pakhus.engine.publish import Publisher
+from pakhus.engine.request import Entering, Request
 from pakhus.engine.stores import Stores
-from pakhus.kit.context import Call, Context, Headers, Hosted, Removal, Reply, View
-from pakhus.kit.format import Action, Checksum, Derived, Document, DocumentSet, Drop, File, Format, Route
+from pakhus.engine.uploads import Uploads
+from pakhus.kit.context import Call, Context, Entrance, Headers, Hosted, Removal, Reply, View
+from pakhus.kit.format import Action, Checksum, Derived, Document, DocumentSet, Drop, File, Format, PublicKey, Route
+from pakhus.kit.paths import template
 from pakhus.remote.client import Upstreams
 
 MODELS = 256
 RENDERED_BYTES = 128 << 20
 BLOCKED = "Routing rules block the requested item from this repository"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request for something in a repository. `path` is decoded and canonical; header names are lower case."""
-
-    repository: Repository
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Headers
-    body: AsyncIterator[bytes]
-    size: int | None
-    actor: Actor
-    link: Callable[[str], str]
 
 
 class Source(Protocol):
@@ -71,6 +62,7 @@ class Engine:
         stores: Stores,
         upstreams: Upstreams,
         sessions: Sessions,
+        keyring: Keyring,
         *,
         now: Callable[[], datetime],
         seconds: Callable[[], float],
@@ -80,9 +72,11 @@ class Engine:
         self.catalog = catalog
         self.stores = stores
         self.sessions = sessions
+        self._max_body = max_body
         self.depositor = Depositor(database, stores, max_body=max_body, frozen=lambda: is_frozen(catalog.values))
         self._models: Memory[Any] = Memory(MODELS)
-        self._rendered: Memory[bytes] = Memory(RENDERED_BYTES)
+        self._rendered: Memory[tuple[bytes, Headers]] = Memory(RENDERED_BYTES)
+        self.holding = Holding(database, seconds)
         self.proxies = ProxySource(
             database, stores, upstreams, self._models, formats=catalog.formats, now=now, seconds=seconds
         )
@@ -91,7 +85,14 @@ class Engine:
             RepositoryType.PROXY: self.proxies,
             RepositoryType.GROUP: GroupSource(self),
         }
-        self.publisher = Publisher(database, catalog, stores, self)
+        self.keyring = keyring
+        self.publisher = Publisher(database, catalog, stores, keyring, self, now=now)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self.publisher.close()
+        await self.keyring.close()
+        await self.proxies.fills.close()
 
     async def handle(self, request: Request) -> Found | Reply:
         """Answer a request whose actor is known; every permission is checked in here."""
@@ -107,9 +108,48 @@ class Engine:
         visit = Visit(request.actor)
         self._require(request, Permission.READ)
         found = await self.content(request.repository, route, ctx, visit)
-        if found is None:
-            raise NotFound(f"{request.path} is not in {request.repository.name}")
+        if found is None or (request.method == "HEAD" and not await self._held(route, ctx, found)):
+            raise NotFound(f"{request.path} is not in {request.repository.name}", path=request.path)
         return found
+
+    async def enter(self, request: Entering, format: Format) -> Reply:
+        """Answer what can be asked before a repository is named."""
+        for action in format.entrance:
+            params = template(action.path).match(request.path) if action.method == request.method else None
+            if params is not None:
+                ctx = Context(
+                    "",
+                    request.path,
+                    params,
+                    request.query,
+                    "",
+                    None,
+                    request.link,
+                    method=request.method,
+                    pairs=request.pairs,
+                )
+                call = Call(request.method, ctx, request.headers, request.body, request.size)
+                entrance = EntranceHandle(self, format, request)
+                return await cast(Callable[[Call, Entrance], Awaitable[Reply]], action.run)(call, entrance)
+        raise NotAllowed(f"{request.method} is not possible for {request.path}")
+
+    async def seen(self, repository: Repository, path: str, ctx: Context, actor: Actor) -> Asset | None:
+        """The asset that the actor's GET of a path would send."""
+        if not repository.online or not may(actor, Permission.READ, repository, path).allowed:
+            return None
+        format = self.catalog.format(repository)
+        try:
+            route, params = format.match("GET", format.canonical(path))
+            found = await self.content(repository, route, ctx.at(path, params), Visit(actor))
+        except (NotFound, Blocked, Unavailable):
+            return None
+        return None if found is None else found.asset
+
+    async def _held(self, route: Route, ctx: Context, found: Found) -> bool:
+        """A client that asks whether an expendable file is there may be about to refer to it."""
+        if found.asset is None or not isinstance(route, File) or route.expendable(ctx, found.asset) is None:
+            return True
+        return await self.holding.hold(found.asset)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -117,6 +157,8 @@ class Engine:
         """What a GET sends: one path for files, documents and checksums."""
         if isinstance(route, Checksum):
             return await self._checksum(repository, ctx, visit)
+        if isinstance(route, PublicKey) and repository.type is not RepositoryType.PROXY:
+            return await self._public_key(repository, route, ctx)
         if isinstance(route, File):
             found = await self.file(repository, route, ctx, visit)
             return found and found.with_headers(route.headers(ctx, found.as_content()))
@@ -141,6 +183,15 @@ class Engine:
         if repository.type is RepositoryType.PROXY:
             return await self.proxies.published(repository, route, inside, visit)
         return await self.publisher.found(repository, route, inside)
+
+    async def _public_key(self, repository: Repository, route: PublicKey, ctx: Context) -> Found:
+        keys = await self.keyring.keys(repository)
+        return Found(
+            body=Rendered(keys.public(armored=route.armored)),
+            content_type=route.content_type(ctx),
+            etag=f'"{hashlib.sha256(keys.edition.encode()).hexdigest()[:40]}"',
+            modified=max((row.created for row in keys.rows if row.created is not None), default=None),
+        )
 
     async def edition(
         self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
@@ -169,7 +220,7 @@ class Engine:
             if member is not None
             and member.online
             and member.id not in visit.behind
-            and may(visit.actor, Permission.READ, member, ctx.path).allowed
+            and may(visit.actor.behind(), Permission.READ, member, ctx.path).allowed
         ]
 
     def upstreams_behind(self, repository: Repository, visit: Visit) -> list[Repository]:
@@ -182,7 +233,7 @@ class Engine:
             member = self.catalog.find(name)
             if member is None or not member.online or member.id in inside.behind:
                 continue
-            if may(visit.actor, Permission.READ, member, None).allowed:
+            if may(visit.actor.behind(), Permission.READ, member, None).allowed:
                 found.extend(self.upstreams_behind(member, inside))
         return list({each.id: each for each in found}.values())
 
@@ -225,13 +276,14 @@ class Engine:
         base = ctx.link("")
         query = tuple(sorted(ctx.query.items()))
         key = (edition.version, document.path, ctx.path, query, ctx.accept, base)
-        data = self._rendered.get(key)
-        if data is None:
+        rendered = self._rendered.get(key)
+        if rendered is None:
             model = await self.model(edition, document, ctx)
             if model is None:
                 return None
-            data = await asyncio.to_thread(document.dump, ctx, model)
-            self._rendered.put(key, data, weight=len(data) + 256)
+            rendered = await asyncio.to_thread(document.dump, ctx, model), document.headers(ctx, model)
+            self._rendered.put(key, rendered, weight=len(rendered[0]) + 256)
+        data, headers = rendered
         identity = "\0".join([edition.version, ctx.path, repr(query), ctx.accept, base])
         return Found(
             body=Rendered(data),
@@ -239,14 +291,15 @@ class Engine:
             etag=f'"{hashlib.sha256(identity.encode()).hexdigest()[:40]}"',
             modified=edition.modified,
             fresh_for=edition.fresh_for,
-            headers=document.headers(ctx),
+            headers=headers,
             vary="Accept" if len(document.media_types) > 1 else "",
         )
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def place(self, repository: Repository, actor: Actor) -> Place:
-        return Place(repository, self.catalog.format(repository), actor)
+    def place(self, repository: Repository, actor: Actor, addressed: Repository | None = None) -> Place:
+        group = None if addressed is None or addressed.id == repository.id else addressed
+        return Place(repository, self.catalog.format(repository), actor, group)
 
     def writable(self, repository: Repository) -> Repository:
         """The hosted repository that a write goes to: itself, or the writable member of a group."""
@@ -257,14 +310,17 @@ class Engine:
         kind = "proxy" if repository.type is RepositoryType.PROXY else "group without a writable member"
         raise NotAllowed(f"{repository.name} is read-only: it is a {kind}")
 
-    def hosted(self, repository: Repository, actor: Actor, ctx: Context) -> HostedHandle:
+    def hosted(
+        self, repository: Repository, actor: Actor, ctx: Context, request: Request | None = None
+    ) -> HostedHandle:
         """What an action or an upload holds of a hosted repository."""
         inside = replace(ctx, repository=repository.name, settings=self.catalog.options(repository))
-        return HostedHandle(self, self.place(repository, actor), inside)
+        addressed = None if request is None else request.repository
+        return HostedHandle(self, self.place(repository, actor, addressed), inside, request)
 
     async def _write(self, request: Request, format: Format, route: Drop, ctx: Context) -> Reply:
         target = self._target(request, Permission.DELETE if request.method == "DELETE" else Permission.ADD)
-        hosted = self.hosted(target, request.actor, ctx)
+        hosted = self.hosted(target, request.actor, ctx, request)
         if request.method == "DELETE":
             await hosted.deposit(Removal(path=request.path))
             return Reply(204)
@@ -277,11 +333,11 @@ class Engine:
         if action.on == ANY:
             if action.needs is not None:
                 self._require(request, action.needs)
-            view = ViewHandle(self, request.repository, ctx, Visit(request.actor))
+            view = ViewHandle(self, request, ctx)
             call = Call(request.method, ctx, request.headers, request.body, request.size)
             return await cast(Callable[[Call, View], Awaitable[Reply]], action.run)(call, view)
         target = self._target(request, action.needs)
-        hosted = self.hosted(target, request.actor, ctx)
+        hosted = self.hosted(target, request.actor, ctx, request)
         ctx = replace(ctx, repository=target.name, settings=hosted.settings)
         call = Call(request.method, ctx, request.headers, request.body, request.size)
         return await cast(Callable[[Call, Hosted], Awaitable[Reply]], action.run)(call, hosted)
@@ -294,11 +350,14 @@ class Engine:
         if not target.online:
             raise Offline("Repository offline")
         if needs is not None:
-            require_any(self.place(target, request.actor), needs, request.path)
+            require_any(self.place(target, request.actor, request.repository), needs, request.path)
         return target
 
     def _require(self, request: Request, action: Permission) -> None:
         require_any(self.place(request.repository, request.actor), action, request.path)
+
+    def uploads(self, repository: Repository) -> Uploads:
+        return Uploads(self.database, self.stores, repository, max_body=self._max_body)
 
     # -- contexts ------------------------------------------------------------------------------------------------
 
@@ -311,6 +370,8 @@ class Engine:
             accept=request.headers.get("accept", ""),
             settings=self.catalog.options(request.repository),
             link=request.link,
+            method=request.method,
+            pairs=request.pairs,
         )
         return self._negotiated(ctx, route)
 
@@ -318,13 +379,6 @@ class Engine:
         if not isinstance(route, Document):
             return ctx
         return replace(ctx, accept=choose(ctx.accept, route.media_types))
-
-
-def require_any(place: Place, action: Permission, path: str) -> None:
-    """Raise unless the actor may; for ADD, the right to EDIT lets a request pass to where its paths are known."""
-    if action is Permission.ADD and may(place.actor, Permission.EDIT, place.repository, path).allowed:
-        return
-    require(place, action, path)
 
 
 def _asked(document: Document[Any], ctx: Context) -> tuple[tuple[str, str], ...]:

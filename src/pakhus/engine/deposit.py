@@ -15,7 +15,7 @@ from pakhus.database import assets, components, revisions
 from pakhus.database.components import Version
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
-from pakhus.domain.content import Asset, Coordinates
+from pakhus.domain.content import Asset, Blob, Coordinates
 from pakhus.domain.errors import (
     AssetNotFound,
     BadPath,
@@ -25,13 +25,14 @@ from pakhus.domain.errors import (
     MissingReference,
     Offline,
     PolicyViolation,
+    StillInUse,
     TooLarge,
 )
 from pakhus.domain.policies import delete_refusal, write_refusal
 from pakhus.domain.repository import Repository
-from pakhus.domain.security import Actor, Permission, may
+from pakhus.domain.security import Actor, Permission, may, refusal
 from pakhus.engine import content_types, outdating
-from pakhus.engine.keeping import BlobVanished, Safe, make_safe
+from pakhus.engine.keeping import BlobVanished, Safe, Shared, make_safe
 from pakhus.engine.stores import Stores
 from pakhus.kit import context as kit
 from pakhus.kit.context import Annotation, Change, Deposit, Removal
@@ -44,11 +45,12 @@ READ_ONLY = "The server is in read-only mode"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where changes go, and in whose name."""
+    """Where changes go, in whose name, and through which group, if through one."""
 
     repository: Repository
     format: Format
     actor: Actor
+    group: Repository | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class _Ready:
     """A deposit whose bytes are safe."""
 
     deposit: Deposit
-    safe: Safe
+    safe: Safe | Shared
 
 
 class Depositor:
@@ -106,7 +108,10 @@ class Depositor:
             for deposit, draft in drafts:
                 await _check(place, deposit, draft)
             await self._database.glance(_precheck, place, changes)
-            ready = [_Ready(deposit, await self._safe(draft)) for deposit, draft in drafts]
+            ready = [
+                _Ready(deposit, Shared(draft) if isinstance(draft, Blob) else await self._safe(draft))
+                for deposit, draft in drafts
+            ]
             try:
                 await self._database.write(_apply, place, changes, ready)
             except BlobVanished:
@@ -121,32 +126,42 @@ class Depositor:
 
     async def _drafts(
         self, repository: Repository, changes: Sequence[Change], stack: AsyncExitStack
-    ) -> list[tuple[Deposit, Draft]]:
-        """The draft of each deposit; all are cancelled in the end, which spares those that were committed."""
-        found: list[tuple[Deposit, Draft]] = []
+    ) -> list[tuple[Deposit, Draft | Blob]]:
+        """The draft of each deposit, or the blob that it shares.
+
+        All drafts are cancelled in the end, which spares those that were committed.
+        """
         for change in changes:
-            if isinstance(change, Deposit) and not isinstance(change.body, bytes):
+            if isinstance(change, Deposit) and not isinstance(change.body, bytes | Asset):
                 stack.push_async_callback(cast(Draft, change.body).cancel)
-        for change in changes:
-            if not isinstance(change, Deposit):
-                continue
-            if isinstance(change.body, bytes):
-                draft = await self.receive(repository, _once(change.body))
-                stack.push_async_callback(draft.cancel)
-            else:
-                draft = cast(Draft, change.body)
-            found.append((change, draft))
-        return found
+        deposits = [change for change in changes if isinstance(change, Deposit)]
+        return [(each, await self._body(repository, each.body, stack)) for each in deposits]
+
+    async def _body(
+        self, repository: Repository, body: kit.Draft | bytes | Asset, stack: AsyncExitStack
+    ) -> Draft | Blob:
+        if isinstance(body, Asset):
+            if body.blob.blob_store == repository.blob_store:
+                return body.blob
+            reader = await self._stores.get(body.blob.blob_store).open(body.blob.key)
+            stack.callback(reader.close)
+            draft = await self.receive(repository, reader.chunks())
+        elif isinstance(body, bytes):
+            draft = await self.receive(repository, _once(body))
+        else:
+            return cast(Draft, body)
+        stack.push_async_callback(draft.cancel)
+        return draft
 
 
 async def _once(body: bytes) -> Any:
     yield body
 
 
-async def _check(place: Place, deposit: Deposit, draft: kit.Draft) -> None:
+async def _check(place: Place, deposit: Deposit, draft: kit.Draft | Blob) -> None:
     if problem := flaw(deposit.path):
         raise BadPath(f"{problem}: {deposit.path[:200]}")
-    if place.repository.strict_content_type:
+    if place.repository.strict_content_type and not isinstance(draft, Blob):
         await asyncio.to_thread(_check_type, deposit.path, draft)
 
 
@@ -179,13 +194,12 @@ def _apply(tx: Transaction, place: Place, changes: Sequence[Change], ready: Sequ
             _annotate(tx, place, change)
         else:
             changed |= _remove(tx, place, change)
-    revisions.bump(tx, place.repository.id, changed)
-    if sets:
-        outdated |= outdating.affected(tx, place.repository, sets, changed)
-        outdating.record(tx, place.repository, outdated)
+    outdated |= outdating.affected(tx, place.repository, sets, changed) if sets else set()
+    revisions.bump(tx, place.repository.id, changed, outdating.folders(sets, outdated))
+    outdating.record(tx, place.repository, outdated)
 
 
-def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[Coordinates]:
+def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe | Shared) -> set[Coordinates]:
     repository, coordinates = place.repository, deposit.coordinates
     known = assets.by_path(tx, repository.id, repository.name, deposit.path)
     _admit(place, deposit, known)
@@ -193,15 +207,17 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe) -> set[C
     if coordinates is not None:
         version = Version(place.format.prerelease(coordinates.version), deposit.facts.published)
         component_id = components.put(tx, repository.id, coordinates, deposit.facts.component, version)
+    blob = safe.row(tx)
     entry = assets.Entry(
         path=deposit.path,
-        blob_id=safe.row(tx).id,
+        blob_id=blob.id,
         content_type=deposit.content_type or "application/octet-stream",
         coordinates=coordinates,
         attributes=deposit.facts.asset,
         references=deposit.references,
         uploader=place.actor.user,
         uploader_ip=place.actor.address,
+        sha256=blob.digests.sha256,
     )
     assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
     changed = {each for each in (coordinates, known.coordinates if known else None) if each is not None}
@@ -222,9 +238,10 @@ def _check_references(tx: Transaction, place: Place, deposit: Deposit, depositin
     wanted = [path for path in deposit.references if path not in depositing]
     if not wanted:
         return
-    missing = set(wanted) - assets.present(tx, place.repository.id, wanted)
+    missing = set(wanted) - assets.present(tx, place.repository.id, wanted, held=True)
     if missing:
-        raise MissingReference(f"{deposit.path} refers to what is not here: {', '.join(sorted(missing))}")
+        names = ", ".join(sorted(missing))
+        raise MissingReference(f"{deposit.path} refers to what is not here: {names}", missing=tuple(sorted(missing)))
 
 
 def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
@@ -237,6 +254,7 @@ def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
     tx.record(
         events.COMPONENT_ANNOTATED,
         repository.name,
+        subject=f"{coordinates.namespace} {coordinates.name} {coordinates.version}".strip(),
         namespace=coordinates.namespace,
         name=coordinates.name,
         version=coordinates.version,
@@ -245,6 +263,8 @@ def _annotate(tx: Transaction, place: Place, change: Annotation) -> None:
 
 def _remove(tx: Transaction, place: Place, change: Removal) -> set[Coordinates]:
     found, emptied = _removed(tx, place, change)
+    if change.unreferenced and (used := assets.referenced(tx, place.repository.id, [each.path for each in found])):
+        raise StillInUse(f"{', '.join(sorted(used))} is still referred to")
     for asset in found:
         require(place, Permission.DELETE, asset.path)
         if refusal := delete_refusal(place.repository, asset.path):
@@ -262,7 +282,7 @@ def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[A
     if change.path is not None:
         asset = assets.by_path(tx, repository.id, repository.name, change.path)
         if asset is None:
-            raise AssetNotFound(f"{change.path} is not in {repository.name}")
+            raise AssetNotFound(f"{change.path} is not in {repository.name}", path=change.path)
         return [asset], set() if asset.component_id is None else {asset.component_id}
     assert change.coordinates is not None
     found = components.exactly(tx, repository.id, repository.name, change.coordinates)
@@ -275,7 +295,26 @@ def _removed(tx: Transaction, place: Place, change: Removal) -> tuple[Sequence[A
 
 
 def require(place: Place, action: Permission, path: str) -> None:
-    """Raise `Forbidden` unless the actor may."""
-    decision = may(place.actor, action, place.repository, path)
+    """Raise `Forbidden` unless the actor may: at the group that it addressed, and at the member behind it."""
+    actor = place.actor
+    if place.group is not None:
+        _require(actor, action, place.group, path)
+        actor = actor.behind()
+    _require(actor, action, place.repository, path)
+
+
+def require_any(place: Place, action: Permission, path: str) -> None:
+    """Raise unless the actor may; for ADD, the right to EDIT lets a request pass to where its paths are known."""
+    if action is Permission.ADD:
+        try:
+            require(place, Permission.EDIT, path)
+        except Forbidden:
+            require(place, action, path)
+        return
+    require(place, action, path)
+
+
+def _require(actor: Actor, action: Permission, repository: Repository, path: str) -> None:
+    decision = may(actor, action, repository, path)
     if not decision.allowed:
-        raise Forbidden(decision.reason)
+        raise refusal(decision)

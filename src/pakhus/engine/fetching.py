@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import structlog
 
 from pakhus.database import assets, components, leases
 from pakhus.database.components import Version
 from pakhus.database.transaction import Database, Transaction
-from pakhus.domain.content import NO_FACTS, Asset, Coordinates, Digests, Facts, Kept, Origin
+from pakhus.domain.content import NO_FACTS, Asset, Blob, Coordinates, Digests, Facts, Kept, Origin
 from pakhus.domain.errors import DigestMismatch, NotFound, PakhusError, UpstreamDown, UpstreamRefused
 from pakhus.engine.fill import Confirmed, Fill, Missing
 from pakhus.engine.found import Found, Growing, moment
@@ -26,9 +27,9 @@ from pakhus.engine.keeping import BlobVanished, Safe, make_safe
 from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
 from pakhus.engine.stores import Stores
-from pakhus.engine.wants import REFUSALS, Want, request_headers, with_query
+from pakhus.engine.wants import REFUSALS, Want, accepted, request_headers, with_query
 from pakhus.kit.context import Context, Upstream
-from pakhus.kit.format import Document, File
+from pakhus.kit.format import BREAK, Document, File
 from pakhus.remote.client import Response, Upstreams
 from pakhus.storage.store import Draft
 
@@ -38,6 +39,8 @@ LEASE_SECONDS = 10.0
 """Renewed while a fill goes on, however long: short, since after a crash it is what the next client waits for."""
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, LookupError)
+"""What a format raises that meets something else than it expects."""
 
 
 class Fetcher:
@@ -114,18 +117,44 @@ class Fetcher:
             return
         asks_itself = "?" in origin.location
         location = origin.location if asks_itself else with_query(want.route, want.ctx, origin.location)
-        headers = request_headers(want)
-        async with self._upstreams.request(want.remote, location, headers=headers) as response:
+        if await self._probed(fill, want, location):
+            return
+        if await self._answered(fill, want, origin, location, last=not origin.otherwise):
+            return
+        await self._answered(fill, want, origin, origin.otherwise, last=True)
+
+    async def _probed(self, fill: Fill, want: Want, location: str) -> bool:
+        """Ask by HEAD, where that is enough; true when the kept copy is confirmed."""
+        if want.kept is None or not isinstance(want.route, File) or not want.route.probed:
+            return False
+        async with self._upstreams.request(
+            want.remote, location, method="HEAD", headers=request_headers(want)
+        ) as response:
+            if response.status in REFUSALS or response.status >= 500:
+                raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
+            if response.status == 200 and not want.route.unchanged(want.ctx, response.headers, want.kept):
+                return False
+            if response.status not in (200, 304):
+                return False
+            await self._confirm(fill, want, response)
+            return True
+
+    async def _answered(self, fill: Fill, want: Want, origin: Origin, location: str, *, last: bool) -> bool:
+        """False when there is nothing at the location, and another one is still to be asked."""
+        async with self._upstreams.request(want.remote, location, headers=request_headers(want)) as response:
             if response.status == 304 and want.kept is not None:
                 await self._confirm(fill, want, response)
             elif response.status == 200:
                 await self._receive(fill, want, origin, response)
             elif response.status in REFUSALS or response.status >= 500:
                 raise UpstreamRefused(f"the upstream of {want.repository.name} answered {response.status}")
+            elif not last:
+                return False
             else:
                 self._negatives.remember(want.repository, want.key)
                 fill.answer(Missing())
                 fill.finish(None)
+        return True
 
     async def _confirm(self, fill: Fill, want: Want, response: Response) -> None:
         asset = want.kept
@@ -150,7 +179,10 @@ class Fetcher:
         try:
             if isinstance(want.route, File):
                 fill.answer(Found(Growing(draft, response.size), kind, kept.etag, moment(kept.last_modified)))
-            await _pour(response, draft, want, origin)
+            await _pour(response, draft, want)
+            if isinstance(want.route, Document) and want.route.pages > 1:
+                kept = await self._pour_rest(draft, want, want.route, kept, response)
+            _verify(want, origin, draft.size, await draft.finish())
             if isinstance(want.route, Document):
                 await self._understand(want, want.route, draft, kept.origin, kind)
             safe = await make_safe(self._database, store, draft)
@@ -163,6 +195,26 @@ class Fetcher:
         await safe.done()
         self._negatives.forget(want.repository, want.key)
         fill.finish(asset)
+
+    async def _pour_rest(
+        self, draft: Draft, want: Want, document: Document[Any], kept: Kept, response: Response
+    ) -> Kept:
+        """The pages after the first one. A page's validators say nothing of the other pages: they are not kept."""
+        source, headers, asked = kept.origin, response.headers, {kept.origin}
+        while len(asked) < document.pages:
+            ctx = replace(want.ctx, source=source)
+            location = await asyncio.to_thread(_following, document, ctx, headers, draft)
+            location = urljoin(source, location) if location else ""
+            if not location or location in asked:
+                break
+            asked.add(location)
+            await draft.write(BREAK)
+            async with self._upstreams.request(want.remote, location, headers=accepted(want)) as more:
+                if more.status != 200:
+                    raise UpstreamRefused(f"the upstream of {want.repository.name} answered {more.status}")
+                source, headers = more.url, more.headers
+                await _pour(more, draft, want)
+        return replace(kept, etag="", last_modified="") if len(asked) > 1 else kept
 
     async def _understand(self, want: Want, document: Document[Any], draft: Draft, source: str, kind: str) -> None:
         """Raise for a document that cannot be read: it must not take the place of one that could."""
@@ -178,7 +230,8 @@ class Fetcher:
             coordinates = want.route.identify(want.ctx)
             facts = await asyncio.to_thread(_inspect, want, safe.draft)
         facts = replace(facts, published=facts.published or origin.published)
-        arguments = (want, safe, coordinates, facts, kind, kept)
+        others = await asyncio.to_thread(_aliases, want, safe)
+        arguments = (want, safe, coordinates, facts, kind, kept, others)
         try:
             return await self._database.write(_store, *arguments)
         except BlobVanished:
@@ -192,20 +245,22 @@ def _content_type(want: Want, response: Response) -> str:
     return guess or said or "application/octet-stream"
 
 
-async def _pour(response: Response, draft: Draft, want: Want, origin: Origin) -> None:
-    limit = None if isinstance(want.route, File) else want.route.limit
+async def _pour(response: Response, draft: Draft, want: Want) -> None:
+    limit = want.route.limit
     async for chunk in response.chunks():
         await draft.write(chunk)
         if limit is not None and draft.size > limit:
             raise UpstreamRefused(f"{want.key} of the upstream is larger than {limit} bytes")
-    digests = await draft.finish()
+
+
+def _verify(want: Want, origin: Origin, size: int, digests: Digests) -> None:
     try:
-        _verify(want, origin, draft.size, digests)
+        _check(want, origin, size, digests)
     except DigestMismatch as error:
         raise UpstreamDown(f"the upstream of {want.repository.name} sent a wrong body: {error.message}") from error
 
 
-def _verify(want: Want, origin: Origin, size: int, digests: Digests) -> None:
+def _check(want: Want, origin: Origin, size: int, digests: Digests) -> None:
     if isinstance(want.route, File):
         want.route.verify(want.ctx, digests)
     for algorithm, promised in origin.digests.items():
@@ -226,21 +281,50 @@ def _inspect(want: Want, draft: Draft) -> Facts:
         return NO_FACTS
 
 
+def _aliases(want: Want, safe: Safe) -> list[Want]:
+    """The same bytes under their other paths, where those have routes."""
+    if not isinstance(want.route, File):
+        return []
+    found = []
+    for path in want.route.aliases(want.ctx, safe.digests):
+        route, params = want.format.match("GET", path)
+        if isinstance(route, File):
+            found.append(replace(want, route=route, ctx=want.ctx.at(path, params), key=path))
+    return found
+
+
 def _store(
-    tx: Transaction, want: Want, safe: Safe, coordinates: Coordinates | None, facts: Facts, kind: str, kept: Kept
+    tx: Transaction,
+    want: Want,
+    safe: Safe,
+    coordinates: Coordinates | None,
+    facts: Facts,
+    kind: str,
+    kept: Kept,
+    others: Sequence[Want],
 ) -> Asset:
+    repository = want.repository
+    row = safe.row(tx)
+    _put(tx, want, row, coordinates, facts, kind, kept)
+    for each in others:
+        assert isinstance(each.route, File)
+        _put(tx, each, row, each.route.identify(each.ctx), facts, kind, kept)
+    stored = assets.by_path(tx, repository.id, repository.name, want.key)
+    assert stored is not None
+    return stored
+
+
+def _put(
+    tx: Transaction, want: Want, row: Blob, coordinates: Coordinates | None, facts: Facts, kind: str, kept: Kept
+) -> None:
     repository = want.repository
     component_id = None
     if coordinates is not None:
         version = Version(want.format.prerelease(coordinates.version), facts.published)
         component_id = components.put(tx, repository.id, coordinates, facts.component, version)
-    row = safe.row(tx)
-    entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept)
+    entry = assets.Entry(want.key, row.id, kind, coordinates, facts.asset, kept=kept, sha256=row.digests.sha256)
     known = assets.by_path(tx, repository.id, repository.name, want.key)
     assets.put(tx, repository.id, repository.name, entry, component_id, known=known)
-    stored = assets.by_path(tx, repository.id, repository.name, want.key)
-    assert stored is not None
-    return stored
 
 
 def _mark_verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
@@ -253,11 +337,18 @@ def _whole(draft: Draft) -> bytes:
         return body.read()
 
 
+def _following(document: Document[Any], ctx: Context, headers: Mapping[str, str], draft: Draft) -> str:
+    try:
+        return document.following(ctx, headers, lambda: _whole(draft))
+    except (PakhusError, *MALFORMED) as error:
+        raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
+
+
 def parsed(document: Document[Any], ctx: Context, body: bytes, source: str, content_type: str) -> Any:
     """An upstream document that cannot be read is an upstream that cannot be used, not a fault of the client's."""
     try:
         return document.parse(replace(ctx, source=source, accept=content_type), body)
-    except (PakhusError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
+    except (PakhusError, *MALFORMED) as error:
         raise UpstreamRefused(f"upstream's {ctx.path} is malformed: {error}") from error
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pakhus.database import assets, components
 from pakhus.domain.content import NO_FACTS, Asset, Component, Facts, Query
 from pakhus.domain.errors import Invalid, NotFound, Unavailable
-from pakhus.domain.repository import Repository
 from pakhus.engine.deposit import Place
+from pakhus.engine.entrance import EntranceHandle
 from pakhus.engine.found import Visit
-from pakhus.kit.context import Change, Context, Deposit, Draft, Headers, Reply
+from pakhus.engine.request import Request
+from pakhus.kit.context import Change, Context, Deposit, Draft, Headers, Reply, Uploads
 from pakhus.kit.format import Document, Drop, File
 from pakhus.kit.paths import expand
 
@@ -23,27 +24,35 @@ if TYPE_CHECKING:
 Model = TypeVar("Model")
 
 
-class Sessions(Protocol):
-    """How a protocol's own login reaches the accounts."""
-
-    async def login(self, username: str, password: str, *, label: str, address: str) -> str:
-        """A new token. Raises `Unauthenticated`."""
-        ...
-
-    async def logout(self, token: str) -> None: ...
-
-
 class HostedHandle:
-    """`kit.Hosted`, bound to one repository, one request and its actor."""
+    """`kit.Hosted`, bound to one repository, one actor and (for an action) the request that brought it."""
 
-    def __init__(self, engine: Engine, place: Place, ctx: Context) -> None:
+    def __init__(self, engine: Engine, place: Place, ctx: Context, request: Request | None = None) -> None:
         self._engine = engine
         self._place = place
         self._ctx = ctx
+        self._request = request
 
     @property
     def settings(self) -> Any:
         return self._ctx.settings
+
+    @property
+    def uploads(self) -> Uploads:
+        return self._engine.uploads(self._place.repository)
+
+    async def visible(self, path: str, *, outside: bool = False) -> Asset | None:
+        addressed = self._place.repository if self._request is None else self._request.repository
+        if outside:
+            located = None if self._request is None else self._request.locate(path)
+            found = None if located is None else self._engine.catalog.find(located[0])
+            if located is None or found is None or found.format != addressed.format:
+                return None
+            addressed, path = found, located[1]
+        return await self._engine.seen(addressed, path, self._ctx, self._place.actor)
+
+    async def hold(self, asset: Asset) -> bool:
+        return await self._engine.holding.hold(asset)
 
     async def draft(self, chunks: AsyncIterable[bytes], *, limit: int | None = None) -> Draft:
         return await self._engine.depositor.receive(self._place.repository, chunks, limit=limit)
@@ -99,18 +108,14 @@ class HostedHandle:
         )
 
 
-class ViewHandle:
+class ViewHandle(EntranceHandle):
     """`kit.View`, bound to one repository of any type, one request and its actor."""
 
-    def __init__(self, engine: Engine, repository: Repository, ctx: Context, visit: Visit) -> None:
-        self._engine = engine
-        self._repository = repository
+    def __init__(self, engine: Engine, request: Request, ctx: Context) -> None:
+        super().__init__(engine, engine.catalog.format(request.repository), request)
+        self._repository = request.repository
         self._ctx = ctx
-        self._visit = visit
-
-    @property
-    def user(self) -> str | None:
-        return None if self._visit.actor.anonymous else self._visit.actor.user
+        self._visit = Visit(request.actor)
 
     async def has(self, path: str) -> bool:
         format = self._engine.catalog.format(self._repository)
@@ -142,7 +147,8 @@ class ViewHandle:
         return replies
 
     async def login(self, username: str, password: str, *, label: str) -> str:
-        return await self._engine.sessions.login(username, password, label=label, address=self._visit.actor.address)
+        where = {"address": self._visit.actor.address, "format": self._repository.format}
+        return await self._engine.sessions.login(username, password, label=label, **where)
 
     async def logout(self, token: str) -> None:
         await self._engine.sessions.logout(token)

@@ -13,7 +13,7 @@ from pakhus.domain.repository import Repository
 from pakhus.engine.found import Edition, Found, Stored, Visit, moment
 from pakhus.engine.stores import Stores
 from pakhus.kit.context import Context
-from pakhus.kit.format import Derived, File
+from pakhus.kit.format import Derived, DocumentSet, File
 
 
 class HostedSource:
@@ -30,12 +30,19 @@ class HostedSource:
     ) -> Edition[Any] | None:
         selected = document.select(ctx)
         queries = (selected,) if isinstance(selected, Query) else tuple(selected)
-        revision, changed = await self._database.glance(_revision, repository.id, queries)
-        if revision == 0 and not document.local and any(query.name is not None for query in queries):
+        is_set = isinstance(document, DocumentSet)
+        keys = (
+            [revisions.key_of_set(document.folder(ctx.params))]
+            if isinstance(document, DocumentSet)
+            else [revisions.key_of(query) for query in queries]
+        )
+        revision, changed = await self._database.glance(_revision, repository.id, keys)
+        unknown = revision == 0 and any(query.name is not None for query in queries)
+        if unknown and not document.local and not document.always:
             return None  # nothing of this name was ever here; an index of all names may be empty
 
         async def model() -> Any:
-            if document.local:
+            if document.local or (is_set and revision == 0):
                 return document.build(ctx, ())
             found = await self._database.read(_find, repository, queries)
             return document.build(ctx, found)
@@ -43,9 +50,9 @@ class HostedSource:
         return Edition(f"{repository.id}.{revision}", model, changed)
 
 
-def _revision(tx: Transaction, repository_id: int, queries: Sequence[Query]) -> tuple[int, datetime | None]:
+def _revision(tx: Transaction, repository_id: int, keys: Sequence[str]) -> tuple[int, datetime | None]:
     """Revisions only grow, so their sum changes with each; and when the last one did."""
-    found = [revisions.current(tx, repository_id, query) for query in queries]
+    found = [revisions.current(tx, repository_id, key) for key in keys]
     return sum(value for value, _ in found), max((moment for _, moment in found if moment is not None), default=None)
 
 

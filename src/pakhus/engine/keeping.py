@@ -8,6 +8,7 @@ from pakhus.database import blobs
 from pakhus.database.blobs import NewBlob
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.content import Blob, Digests
+from pakhus.domain.errors import NotFound
 from pakhus.storage.store import BlobStore, Draft
 
 
@@ -41,6 +42,24 @@ class Safe:
         """The transaction is through: whoever follows the draft may have its end."""
         self.draft.settle()
         await self.draft.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The blob of an asset that there is already."""
+
+    blob: Blob
+
+    def row(self, tx: Transaction) -> Blob:
+        if not blobs.touch(tx, self.blob.id):
+            raise NotFound("what was to be shared has just been removed")
+        return self.blob
+
+    async def insist(self) -> None:
+        """There are no bytes to insist on."""
+
+    async def done(self) -> None:
+        """Nobody waits for it."""
 
 
 async def make_safe(database: Database, store: BlobStore, draft: Draft) -> Safe:

@@ -47,6 +47,12 @@ def touched_by(tx: Transaction, repository: Repository, changes: Iterable[Change
     return found
 
 
+def folders(sets: Sequence[DocumentSet[Any]], outdated: Outdated) -> set[str]:
+    """Where the files of these sets lie."""
+    by_path = {each.path: each for each in sets}
+    return {by_path[path].folder(dict(params)) for path, params in outdated}
+
+
 def record(tx: Transaction, repository: Repository, outdated: Outdated) -> None:
     for path, params in sorted(outdated):
         tx.record(events.SET_OUTDATED, repository.name, route=path, params=dict(params))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from pakhus.database import assets
+from pakhus.database import assets, components
 from pakhus.database.transaction import Database
-from pakhus.domain.content import Asset
+from pakhus.domain.content import Asset, Component, Query
 from pakhus.domain.errors import (
     NotFound,
     PakhusError,
@@ -30,7 +30,7 @@ from pakhus.engine.memory import Memory
 from pakhus.engine.negatives import Negatives
 from pakhus.engine.relayed import Relayed
 from pakhus.engine.stores import Stores
-from pakhus.engine.wants import REFUSALS, Want, key_of
+from pakhus.engine.wants import REFUSALS, Want, document_age, key_of
 from pakhus.kit.context import Context, Headers
 from pakhus.kit.format import Derived, Document, DocumentSet, File, Format
 from pakhus.kit.paths import expand
@@ -76,7 +76,10 @@ class ProxySource:
         max_age = -1 if route.immutable(ctx) else want.remote.content_max_age
         if want.kept is not None and self._fresh_for(want, want.kept, max_age):
             return self._found(want, want.kept, max_age)
-        return await self._brought(want, max_age)
+        if route.limit is None:
+            return await self._brought(want, max_age)
+        asset = await self._brought_asset(want)
+        return self._stale(want) if asset is None else self._found(want, asset, max_age)
 
     async def published(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
@@ -139,7 +142,7 @@ class ProxySource:
                 self._models.put(key, known)
             return known
 
-        return Edition(version, model, asset.updated, self._fresh_for(want, asset, want.remote.metadata_max_age))
+        return Edition(version, model, asset.updated, self._fresh_for(want, asset, document_age(want)))
 
     async def _set_edition(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
@@ -169,7 +172,7 @@ class ProxySource:
         return await self._brought_asset(want)
 
     async def _document_asset(self, want: Want) -> Asset | None:
-        if want.kept is not None and self._fresh_for(want, want.kept, want.remote.metadata_max_age):
+        if want.kept is not None and self._fresh_for(want, want.kept, document_age(want)):
             return want.kept
         return await self._brought_asset(want)
 
@@ -194,7 +197,7 @@ class ProxySource:
     async def _kept(self, repository: Repository, key: str) -> Asset | None:
         return await self._database.glance(assets.by_path, repository.id, repository.name, key)
 
-    def _fresh_for(self, want: Want, asset: Asset, max_age: int) -> float:
+    def _fresh_for(self, want: Want, asset: Asset, max_age: float) -> float:
         if asset.kept is None:
             return math.inf
         return fresh_for(asset.kept.verified, max_age, now=self._now(), invalidated=want.repository.invalidated)
@@ -214,6 +217,9 @@ class ProxySource:
             return await asyncio.to_thread(reader.read, limit)
         finally:
             reader.close()
+
+    async def find(self, repository: Repository, query: Query) -> Sequence[Component]:
+        return await self._database.read(components.find, repository.id, repository.name, query)
 
     async def fetch(self, repository: Repository, path: str, limit: int) -> bytes | None:
         """GET a small thing that is not kept; `None` when upstream has none, or more than `limit` bytes of it."""
@@ -267,6 +273,9 @@ class UpstreamHandle:
         if model is None:
             raise NotFound(f"{path} is not in the upstream of {want.repository.name}")
         return model
+
+    async def find(self, query: Query) -> Sequence[Component]:
+        return await self._source.find(self._want.repository, query)
 
     async def fetch(self, path: str, *, limit: int) -> bytes | None:
         return await self._source.fetch(self._want.repository, path, limit)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -20,17 +19,21 @@ from pakhus.database import assets, leases
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset
-from pakhus.domain.errors import PakhusError
+from pakhus.domain.errors import Busy, PakhusError
 from pakhus.domain.events import Event
+from pakhus.domain.initiator import SYSTEM as SERVER
+from pakhus.domain.initiator import acting
 from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Grant
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.found import Edition, Found, Visit
 from pakhus.engine.hosted import from_asset
 from pakhus.engine.keeping import Safe, make_safe
+from pakhus.engine.keyring import Keyring, Keys
 from pakhus.engine.stores import Stores
 from pakhus.kit.context import Context
-from pakhus.kit.format import DocumentSet
+from pakhus.kit.derived import DocumentSet, Published
+from pakhus.kit.paths import template
 
 log = structlog.get_logger()
 
@@ -42,6 +45,7 @@ PATIENCE_SECONDS = 20.0
 PIECE_BYTES = 1 << 20
 MOST_FILES = 100_000
 EDITION = "edition"
+NO_KEYS = Keys(())
 
 
 class Editions(Protocol):
@@ -74,25 +78,46 @@ class Shelf:
 
 
 class Publisher:
-    def __init__(self, database: Database, catalog: Catalog, stores: Stores, editions: Editions) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        stores: Stores,
+        keyring: Keyring,
+        editions: Editions,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._stores = stores
+        self._keyring = keyring
         self._editions = editions
+        self._now = now
         self._owner = secrets.token_hex(8)
-        self._building: dict[tuple[int, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._publishing: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._waiting: dict[tuple[int, str], asyncio.Task[None]] = {}
 
     async def found(self, repository: Repository, route: DocumentSet[Any], ctx: Context) -> Found | None:
-        """A published file. Asking for the entry brings the set up to date first, as far as that is soon done."""
+        """A published file. Beginning to read a set brings the set up to date first, as far as that is soon done."""
         shelf = self._shelf(repository, route, ctx.params)
-        if ctx.path == shelf.entry:
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self.publish(shelf)
-            except TimeoutError:
-                log.info("set_served_outdated", repository=repository.name, set=shelf.folder)
+        late: Exception | None = None
+        if route.begins(ctx.path, shelf.ctx.params):
+            late = await self._brought_up_to_date(shelf)
         asset = await self._asset(shelf, ctx.path)
+        if asset is None and late is not None:
+            raise Busy(f"{shelf.folder} is being published: try again in a moment") from late
         return None if asset is None else from_asset(asset, self._stores)
+
+    async def _brought_up_to_date(self, shelf: Shelf) -> Exception | None:
+        """Why the set is outdated still, if it is: a long publication goes on, whoever stops waiting for it."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.publish(shelf)
+        except (TimeoutError, Busy) as error:
+            log.info("set_served_outdated", repository=shelf.repository.name, set=shelf.folder)
+            return error
+        return None
 
     async def __call__(self, batch: Sequence[Event]) -> None:
         """A subscriber: publishes what is outdated, so that no client has to wait for it."""
@@ -114,33 +139,87 @@ class Publisher:
                 log.warning("set_not_published", repository=name, params=dict(params), reason=error.message)
 
     async def publish(self, shelf: Shelf) -> None:
-        """Bring a set up to date; nothing to do when its edition stands."""
-        async with self._building[shelf.key]:
-            edition = await self._editions.edition(shelf.repository, shelf.route, shelf.ctx, SYSTEM)
-            entry = await self._asset(shelf, shelf.entry)
-            if (None if edition is None else edition.version) == _published(entry):
-                return
-            name = f"publish:{shelf.repository.id}:{shelf.folder}"
-            if not await self._database.write(leases.take, name, self._owner, LEASE_SECONDS) and entry is not None:
-                return  # another process builds it; what stands is whole
-            try:
-                await self._build(shelf, edition)
-            finally:
-                await self._database.write(leases.release, name, self._owner)
+        """Bring a set up to date; nothing to do when its edition stands.
 
-    async def _build(self, shelf: Shelf, edition: Edition[Any] | None) -> None:
+        A publication that has begun may have missed the last change: who comes then waits for the one after it,
+        which all that come until it begins share.
+        """
+        if await self._stands(shelf):
+            return
+        waiting = self._waiting.get(shelf.key)
+        if waiting is None:
+            waiting = asyncio.create_task(self._publish_after(shelf, self._publishing.get(shelf.key)))
+            waiting.add_done_callback(_retrieved)
+            self._waiting[shelf.key] = waiting
+        await asyncio.shield(waiting)
+
+    async def close(self) -> None:
+        """Stop what is being published: what stands is whole."""
+        tasks = {*self._waiting.values(), *self._publishing.values()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _publish_after(self, shelf: Shelf, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        me = self._publishing[shelf.key] = self._waiting.pop(shelf.key)
+        try:
+            await self._publish(shelf)
+        finally:
+            if self._publishing.get(shelf.key) is me:
+                del self._publishing[shelf.key]
+
+    async def _stands(self, shelf: Shelf) -> bool:
+        """Does the published set tell what its edition does, signed by the keys of now?"""
+        entry = await self._asset(shelf, shelf.entry)
+        if entry is None or self._is_old(shelf, entry):
+            return False
+        edition = await self._edition(shelf)
+        return _published(entry) == _version(edition, await self._known_keys(shelf))
+
+    def _is_old(self, shelf: Shelf, entry: Asset) -> bool:
+        lifetime = shelf.route.lifetime(shelf.ctx)
+        return lifetime is not None and entry.updated + timedelta(seconds=lifetime) < self._now()
+
+    async def _publish(self, shelf: Shelf) -> None:
+        if await self._stands(shelf):
+            return
+        edition = await self._edition(shelf)
+        entry = await self._asset(shelf, shelf.entry)
         model = None if edition is None else await edition.model()
-        files: list[tuple[str, Safe]] = []
+        if model is None and entry is None:
+            return
+        name = f"publish:{shelf.repository.id}:{shelf.folder}"
+        if not await self._database.write(leases.take, name, self._owner, LEASE_SECONDS) and entry is not None:
+            return  # another process builds it; what stands is whole
+        try:
+            await self._build(shelf, edition, model)
+        finally:
+            await self._database.write(leases.release, name, self._owner)
+
+    async def _build(self, shelf: Shelf, edition: Edition[Any] | None, model: Any) -> None:
+        keys = NO_KEYS
+        if shelf.route.signed and model is not None:
+            keys = await self._keyring.keys(shelf.repository)
+        files: list[tuple[Sequence[str], Safe]] = []
         try:
             if model is not None:
-                async for path, chunks in _files(shelf.route.dump(shelf.ctx, model)):
-                    files.append((path, await self._keep(shelf, chunks)))
-            version = "" if edition is None else edition.version
-            await self._database.write(_swap, shelf, files, version)
+                dumped = shelf.route.dump(shelf.ctx, model, self._keyring.ring(keys))
+                async for paths, chunks in _files(dumped):
+                    files.append((paths, await self._keep(shelf, chunks)))
+            with acting(SERVER):
+                await self._database.write(_swap, shelf, files, _version(edition, keys))
         finally:
             for _, safe in files:
                 await safe.done()
         log.info("set_published", repository=shelf.repository.name, set=shelf.folder, files=len(files))
+
+    async def _edition(self, shelf: Shelf) -> Edition[Any] | None:
+        return await self._editions.edition(shelf.repository, shelf.route, shelf.ctx, SYSTEM)
+
+    async def _known_keys(self, shelf: Shelf) -> Keys:
+        return Keys(await self._keyring.known(shelf.repository)) if shelf.route.signed else NO_KEYS
 
     async def _keep(self, shelf: Shelf, chunks: Iterable[bytes]) -> Safe:
         store = self._stores.writable(shelf.repository.blob_store)
@@ -175,13 +254,25 @@ class Publisher:
         return next((each for each in routes if isinstance(each, DocumentSet) and each.path == path), None)
 
 
+def _retrieved(task: asyncio.Task[None]) -> None:
+    """Nobody may be left who waited for the task: its failure is told here, too."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("set_not_published", reason=str(error) or type(error).__name__)
+
+
+def _version(edition: Edition[Any] | None, keys: Keys) -> str:
+    """What the edition of a set that tells this, signed by these, is called."""
+    return "" if edition is None else f"{edition.version} {keys.edition}".rstrip()
+
+
 def _published(entry: Asset | None) -> str | None:
     return None if entry is None else str(entry.attributes.get(EDITION, ""))
 
 
-async def _files(files: Iterator[tuple[str, Iterable[bytes]]]) -> AsyncIterator[tuple[str, Iterable[bytes]]]:
-    while (found := await asyncio.to_thread(next, files, None)) is not None:
-        yield found
+async def _files(dumped: Iterator[Published]) -> AsyncIterator[tuple[Sequence[str], Iterable[bytes]]]:
+    while (found := await asyncio.to_thread(next, dumped, None)) is not None:
+        paths, chunks = found
+        yield (paths,) if isinstance(paths, str) else paths, chunks
 
 
 def _piece(chunks: Iterator[bytes]) -> bytes:
@@ -194,17 +285,25 @@ def _piece(chunks: Iterator[bytes]) -> bytes:
     return bytes(piece)
 
 
-def _swap(tx: Transaction, shelf: Shelf, files: Sequence[tuple[str, Safe]], version: str) -> None:
+def _swap(tx: Transaction, shelf: Shelf, files: Sequence[tuple[Sequence[str], Safe]], version: str) -> None:
     """All new files in, all superseded ones out, but for those that clients may still be about to ask for."""
     repository = shelf.repository
-    known = {
-        each.path: each for each in assets.below(tx, repository.id, repository.name, shelf.folder, limit=MOST_FILES)
-    }
-    for path, safe in files:
-        attributes = {EDITION: version} if path == shelf.entry else {}
-        entry = assets.Entry(path, safe.row(tx).id, shelf.route.content_type(path), None, attributes)
-        assets.put(tx, repository.id, repository.name, entry, None, known=known.pop(path, None))
+    below = assets.below(tx, repository.id, repository.name, shelf.folder, limit=MOST_FILES)
+    known = {each.path: each for each in below if _is_of(shelf, each.path)}
+    for paths, safe in files:
+        blob = safe.row(tx)
+        for path in paths:
+            attributes = {EDITION: version} if path == shelf.entry else {}
+            kind, sha256 = shelf.route.content_type(path), blob.digests.sha256
+            entry = assets.Entry(path, blob.id, kind, None, attributes, sha256=sha256, derived=True)
+            assets.put(tx, repository.id, repository.name, entry, None, known=known.pop(path, None))
     since = tx.now - timedelta(seconds=shelf.route.lasting_seconds)
     for path, superseded in known.items():
         if not (shelf.route.lasting(path) and superseded.updated > since):
-            assets.remove(tx, repository.name, superseded)
+            assets.remove(tx, repository.name, superseded, derived=True)
+
+
+def _is_of(shelf: Shelf, path: str) -> bool:
+    """Does the file belong to this set? Another one's may lie in the same folder, or below it."""
+    found = template(shelf.route.path).match(path)
+    return found is not None and {name: each for name, each in found.items() if name != "file"} == shelf.ctx.params

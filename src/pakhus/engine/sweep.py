@@ -1,4 +1,4 @@
-"""Disk space that comes back: abandoned drafts, blobs that no asset uses, files that no row knows.
+"""Disk space that comes back: abandoned drafts and uploads, blobs that no asset uses, files that no row knows.
 
 Coordination: leader, taken for each run. Every step is idempotent, and a grace period keeps it away from whatever is
 being written: rows go before files, and a file goes only when it is older than the grace and no row knows it.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
 import structlog
 
-from pakhus.database import blobs, leases
-from pakhus.database.transaction import Database
+from pakhus.database import blobs, leases, uploads
+from pakhus.database.transaction import Database, Transaction
 from pakhus.engine.stores import Stores
+from pakhus.engine.unreferenced import Unreferenced
 from pakhus.storage.store import BlobStore
 
 log = structlog.get_logger()
@@ -29,15 +30,22 @@ class Swept:
     """What a run freed."""
 
     drafts: int = 0
+    uploads: int = 0
+    assets: int = 0
     blobs: int = 0
     bytes: int = 0
     strays: int = 0
 
 
 class Sweep:
-    def __init__(self, database: Database, stores: Stores) -> None:
+    def __init__(
+        self, database: Database, stores: Stores, unreferenced: Unreferenced, now: Callable[[], datetime]
+    ) -> None:
+        """`now` is the time of rows; files have that of the disk."""
         self._database = database
+        self._now = now
         self._stores = stores
+        self._unreferenced = unreferenced
         self._owner = secrets.token_hex(8)
 
     async def run(self, *, grace: timedelta) -> Swept:
@@ -45,11 +53,10 @@ class Sweep:
         if not await self._database.write(leases.take, "sweep", self._owner, 3600):
             return Swept()
         try:
-            total = Swept()
-            before = datetime.now(UTC) - grace
+            total = Swept(assets=await self._unreferenced.run())
             for store in self._stores.everything():
-                total = _sum(total, await self._store(store, before))
-            log.info("swept", drafts=total.drafts, blobs=total.blobs, bytes=total.bytes, strays=total.strays)
+                total = _sum(total, await self._store(store, self._now() - grace, time.time() - grace.total_seconds()))
+            log.info("swept", **asdict(total))
             return total
         finally:
             await self._database.write(leases.release, "sweep", self._owner)
@@ -64,11 +71,23 @@ class Sweep:
         drafts = await store.sweep_drafts(time.time() - before.timestamp())
         return Swept(drafts, freed, size, await self._strays(store, before.timestamp()))
 
-    async def _store(self, store: BlobStore, before: datetime) -> Swept:
+    async def _store(self, store: BlobStore, before: datetime, written_before: float) -> Swept:
         """What is written while the sweep runs is younger than `before`, whatever the grace."""
-        drafts = await store.sweep_drafts(time.time() - before.timestamp())
+        drafts = await store.sweep_drafts(time.time() - written_before)
+        ended = await self._uploads(store, before)
         freed, size = await self._unused(store, before)
-        return Swept(drafts, freed, size, await self._strays(store, before.timestamp()))
+        strays = await self._strays(store, written_before)
+        return Swept(drafts=drafts, uploads=ended, blobs=freed, bytes=size, strays=strays)
+
+    async def _uploads(self, store: BlobStore, before: datetime) -> int:
+        ended = 0
+        while True:
+            number, parts = await self._database.write(uploads.expire, store.name, before=before, limit=PAGE)
+            for part in parts:
+                await store.delete(part.key)
+            ended += number
+            if number < PAGE:
+                return ended
 
     async def _unused(self, store: BlobStore, before: datetime) -> tuple[int, int]:
         freed = size = 0
@@ -82,7 +101,7 @@ class Sweep:
         """Files without a row: a process died between blob and commit."""
         strays = 0
         async for page in paged(store, before):
-            known = await self._database.read(blobs.known_keys, store.name, page)
+            known = await self._database.read(_known_keys, store.name, page)
             for key in page:
                 if key not in known:
                     await store.delete(key)
@@ -103,5 +122,10 @@ async def paged(store: BlobStore, before: float) -> AsyncIterator[list[str]]:
         yield page
 
 
+def _known_keys(tx: Transaction, store: str, keys: list[str]) -> set[str]:
+    """Parts first: one that an upload has just given to an asset is a blob by the time that blobs are looked at."""
+    return uploads.known_keys(tx, store, keys) | blobs.known_keys(tx, store, keys)
+
+
 def _sum(a: Swept, b: Swept) -> Swept:
-    return Swept(a.drafts + b.drafts, a.blobs + b.blobs, a.bytes + b.bytes, a.strays + b.strays)
+    return Swept(**{name: value + getattr(b, name) for name, value in asdict(a).items()})

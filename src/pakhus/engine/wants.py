@@ -42,9 +42,20 @@ def with_query(route: File | Document[Any], ctx: Context, location: str) -> str:
     return f"{location}?{urlencode(asked)}" if asked else location
 
 
-def request_headers(want: Want) -> dict[str, str]:
+def document_age(want: Want) -> float:
+    """How many minutes a document is kept, −1 for ever: as the format says, else as the repository does."""
+    said = want.route.max_age(want.ctx) if isinstance(want.route, Document) else None
+    return want.remote.metadata_max_age if said is None else said
+
+
+def accepted(want: Want) -> dict[str, str]:
     accept = ", ".join(want.route.accept) if isinstance(want.route, File) else want.route.upstream_accept
-    headers = {"accept": accept} if accept else {}
+    return {"accept": accept} if accept else {}
+
+
+def request_headers(want: Want) -> dict[str, str]:
+    """What to ask with: conditions where a copy is kept."""
+    headers = accepted(want)
     if want.kept is not None and want.kept.kept is not None:
         if want.kept.kept.etag:
             headers["if-none-match"] = want.kept.kept.etag

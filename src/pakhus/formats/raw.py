@@ -75,6 +75,6 @@ class Raw(Format):
     search: ClassVar[Mapping[str, str]] = {"raw.name": "name"}
     lists_folders = True
     usage = (
-        Snippet("curl", "curl -u {user}:{password} -T file.bin {url}folder/file.bin"),
+        Snippet("curl", "curl -f -u {user}:{password} -T file.bin {url}folder/file.bin"),
         Snippet("wget", "wget --user={user} --password={password} {url}folder/file.bin"),
     )

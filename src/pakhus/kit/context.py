@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
@@ -21,9 +22,10 @@ from pakhus.domain.content import (
     Facts,
     Query,
 )
+from pakhus.domain.security import Permission
 
 if TYPE_CHECKING:
-    from pakhus.kit.format import Document
+    from pakhus.kit.derived import Document
 
 Headers = Mapping[str, str]
 Model = TypeVar("Model")
@@ -38,6 +40,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
 
+class SigningKeyPair(Settings):
+    """A key that an administrator brings: a field of this type among a format's settings is taken into custody.
+
+    `keypair` is an armored OpenPGP secret key. Neither member is ever shown again: the field reads as null.
+    """
+
+    keypair: str = ""
+    passphrase: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """A request, as far as a format may know it.
@@ -45,7 +57,7 @@ class Context:
     `path` is decoded and canonical, without leading slash and relative to the repository. `link` gives the absolute
     URL of such a path in the repository that the client addressed, through the mount that it used. `accept` is the
     one of the document's media types that the client gets (for a `File`: its Accept header). `source` is, in `parse`,
-    the URL from which the body came.
+    the URL from which the body came. `pairs` is the query with names that stand there more than once.
     """
 
     repository: str
@@ -56,6 +68,8 @@ class Context:
     settings: Any
     link: Callable[[str], str]
     source: str = ""
+    method: str = "GET"
+    pairs: Sequence[tuple[str, str]] = ()
 
     def __getitem__(self, name: str) -> str:
         return self.params[name]
@@ -88,10 +102,13 @@ class Draft(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """A file that enters a hosted repository: a draft, or the bytes of a small derived file."""
+    """A file that enters a hosted repository: a draft, the bytes of a small file, or an asset that there is already.
+
+    Whoever hands over an asset has seen it in the name of the actor (`Hosted.visible`).
+    """
 
     path: str
-    body: Draft | bytes
+    body: Draft | bytes | Asset
     coordinates: Coordinates | None = None
     facts: Facts = NO_FACTS
     content_type: str = ""
@@ -115,13 +132,36 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A path, or all that a component has, leaves the repository."""
+    """A path, or all that a component has, leaves the repository; refused while others refer to it, if so asked."""
 
     path: str | None = None
     coordinates: Coordinates | None = None
+    unreferenced: bool = False
 
 
 Change = Deposit | Annotation | Removal
+
+
+class Uploads(Protocol):
+    """Bodies that come in several requests. `path` is what the upload is for; all but `begin` raise `NoSuchUpload`."""
+
+    async def begin(self, path: str) -> str:
+        """A new upload; its id."""
+        ...
+
+    async def size(self, path: str, id: str) -> int:
+        """How many bytes have been received."""
+        ...
+
+    async def append(self, path: str, id: str, chunks: AsyncIterable[bytes], *, start: int | None = None) -> int:
+        """Add bytes; how many there are then. Raises `UploadOutOfOrder` when they are not to begin at `start`."""
+        ...
+
+    def complete(self, path: str, id: str) -> AbstractAsyncContextManager[Draft]:
+        """The whole body, to be deposited inside; afterwards the upload is over."""
+        ...
+
+    async def cancel(self, path: str, id: str) -> None: ...
 
 
 class Hosted(Protocol):
@@ -129,6 +169,21 @@ class Hosted(Protocol):
 
     @property
     def settings(self) -> Any: ...
+
+    @property
+    def uploads(self) -> Uploads: ...
+
+    async def visible(self, path: str, *, outside: bool = False) -> Asset | None:
+        """What a GET by the actor would find in the repository that the client addressed, a group perhaps.
+
+        An `outside` path is in the client's terms, as it stands in a URL of the mount that it used: it may lead to
+        another repository of the format.
+        """
+        ...
+
+    async def hold(self, asset: Asset) -> bool:
+        """Keep an expendable asset from being swept, for a while; false when it is gone."""
+        ...
 
     async def draft(self, chunks: AsyncIterable[bytes], *, limit: int | None = None) -> Draft:
         """Receive a body to disk, hashing it."""
@@ -149,13 +204,60 @@ class Hosted(Protocol):
         ...
 
 
-class View(Protocol):
-    """What an action may see in a repository of any type."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a short-lived token may do at most: permissions below an `outside` path, or on exactly that one.
+
+    A path that ends with a slash is a folder.
+    """
+
+    path: str
+    permissions: tuple[Permission, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A token for what the actor may of the scopes it asked for, and for how many seconds.
+
+    `offline` is a long-lived one that is good for another `grant` and nothing else; empty for anonymous.
+    """
+
+    token: str
+    seconds: int
+    scopes: Sequence[Scope]
+    offline: str = ""
+
+
+class Entrance(Protocol):
+    """What an action may do that needs no repository."""
 
     @property
     def user(self) -> str | None:
         """Who asks, `None` for anonymous."""
         ...
+
+    @property
+    def identified(self) -> bool:
+        """Did the request bring credentials? Those of an anonymous token count."""
+        ...
+
+    async def grant(
+        self, scopes: Sequence[Scope], *, username: str = "", password: str = "", offline: str = ""
+    ) -> Granted:
+        """A token for the actor, or for whom these credentials speak of, narrowed to what it may of these scopes."""
+        ...
+
+    def repositories(self, path: str) -> Sequence[str]:
+        """The repositories of the format that a mount leads to and in which the actor may read a path."""
+        ...
+
+    async def model_of(self, repository: str, document: Document[Model]) -> Model | None:
+        """The document in one of these repositories; `None` where it cannot be had."""
+        ...
+
+
+class View(Entrance, Protocol):
+    """What an action may see in a repository of any type."""
 
     async def has(self, path: str) -> bool:
         """Would a GET of this path by this actor find something?"""
@@ -191,11 +293,39 @@ class Upstream(Protocol):
         """The parsed document, read through the cache. Raises `NotFound` when upstream has none."""
         ...
 
+    async def find(self, query: Query) -> Sequence[Component]:
+        """What the proxy has kept."""
+        ...
+
     async def fetch(self, path: str, *, limit: int) -> bytes | None:
         """GET a small thing that is not kept, a checksum say; `None` when upstream has none within `limit` bytes."""
         ...
 
     async def post(self, path: str, body: bytes, headers: Headers) -> bytes: ...
+
+
+class Signer(Protocol):
+    """What signs the files of a document set: every key that the repository signs with at this moment (OpenPGP).
+
+    To be used in `dump` only, which runs in a thread.
+    """
+
+    @property
+    def moment(self) -> datetime:
+        """When the set is published."""
+        ...
+
+    def clear(self, text: bytes) -> bytes:
+        """The text in the cleartext signature framework (RFC 9580, section 7), signed by every key."""
+        ...
+
+    def detached(self, data: bytes) -> bytes:
+        """An armored detached signature with a packet of every key."""
+        ...
+
+    def public(self, *, armored: bool) -> bytes:
+        """The keys with which all this is verified."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +377,20 @@ __all__ = [
     "Context",
     "Deposit",
     "Draft",
+    "Entrance",
     "Form",
+    "Granted",
     "Headers",
     "Hosted",
     "Model",
     "Removal",
     "Reply",
+    "Scope",
     "Settings",
+    "Signer",
+    "SigningKeyPair",
     "UploadedAsset",
+    "Uploads",
     "Upstream",
     "View",
 ]

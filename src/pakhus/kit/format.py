@@ -6,28 +6,21 @@ A format never learns whether it runs in a hosted repository, a proxy or a group
 from __future__ import annotations
 
 import mimetypes
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
+from datetime import timedelta
+from typing import Any, BinaryIO, ClassVar
 
-from pakhus.domain.content import (
-    NO_FACTS,
-    Asset,
-    Component,
-    Coordinates,
-    Digests,
-    Facts,
-    Origin,
-    Query,
-)
+from pakhus.domain.content import NO_FACTS, Asset, Component, Coordinates, Digests, Facts, Origin
 from pakhus.domain.errors import NotAllowed, NotFound, PakhusError
 from pakhus.domain.repository import ANY, HOSTED, RepositoryType
 from pakhus.domain.security import Permission
+from pakhus.kit.clients import Clue
 from pakhus.kit.context import (
     Call,
     Content,
     Context,
+    Entrance,
     Form,
     Headers,
     Hosted,
@@ -36,9 +29,11 @@ from pakhus.kit.context import (
     Upstream,
     View,
 )
+from pakhus.kit.derived import BREAK, Derived, Document, DocumentSet, Model, Published
+from pakhus.kit.doors import BASIC, BEARER, NO_DOORS, Credential, Doors, Mount
 from pakhus.kit.paths import template
+from pakhus.kit.usage import Snippet
 
-Model = TypeVar("Model")
 READS = ("GET", "HEAD")
 
 
@@ -48,6 +43,10 @@ class File:
     path: ClassVar[str]
     methods: ClassVar[tuple[str, ...]] = READS
     accept: ClassVar[tuple[str, ...]] = ()
+    limit: ClassVar[int | None] = None
+    """The largest such file, in bytes. A proxy sends one with a limit only when it has it whole and verified."""
+    probed: ClassVar[bool] = False
+    """A proxy asks by HEAD whether its copy is still what upstream has, since a GET costs more there."""
 
     def admit(self, ctx: Context) -> None:
         """Raise if the repository's settings refuse this path (400 for a write, absent for a read)."""
@@ -83,6 +82,22 @@ class File:
         """Where the upstream keeps the file: the same path, unless the protocol says otherwise."""
         return Origin(ctx.path)
 
+    def unchanged(self, ctx: Context, headers: Headers, kept: Asset) -> bool:
+        """Is a proxy's copy what the upstream has, by the headers with which it answered HEAD?"""
+        return False
+
+    def aliases(self, ctx: Context, digests: Digests) -> Sequence[str]:
+        """The other paths under which the same bytes can be read: a proxy keeps them there, too."""
+        return ()
+
+    def expendable(self, ctx: Context, asset: Asset) -> timedelta | None:
+        """How long the file stays in a hosted repository while no other refers to it; `None`: for good."""
+        return None
+
+    def upholders(self, ctx: Context, asset: Asset) -> Sequence[str]:
+        """Paths that keep an expendable file as long as they are there, although they do not refer to it."""
+        return ()
+
 
 class Drop(File):
     """A file that a plain PUT stores and a plain DELETE removes."""
@@ -90,105 +105,16 @@ class Drop(File):
     methods = ("GET", "HEAD", "PUT", "DELETE")
 
 
-class Derived(ABC, Generic[Model]):
-    """Metadata derived from components: pure functions, one per repository type, and one for the wire."""
+class PublicKey(File):
+    """The key that the repository signs its document sets with; a proxy has the file that upstream has.
 
-    path: ClassVar[str]
-    strict: ClassVar[bool] = False
-    """A group must not answer without one of its members."""
-    local: ClassVar[bool] = False
-    """It is the same whatever the repository holds."""
-
-    def admit(self, ctx: Context) -> None:
-        """Raise if the repository's settings refuse this path."""
-
-    def select(self, ctx: Context) -> Query | Sequence[Query]:
-        """Which components feed it: those that any of the queries finds."""
-        return Query(name=ctx.params.get("name"))
-
-    @abstractmethod
-    def build(self, ctx: Context, components: Iterable[Component]) -> Model | None:
-        """The model in a hosted repository; `None` when there is nothing to tell."""
-
-    @abstractmethod
-    def merge(self, ctx: Context, models: Sequence[Model]) -> Model:
-        """The model of a group; models come in member order, and the first one wins."""
-
-
-class Document(Derived[Model]):
-    """One document, rendered when it is asked for and remembered while nothing changes.
-
-    `media_types` are what `dump` can write, best first: the client's Accept picks one, which `dump` finds in
-    `ctx.accept`. `upstream_accept` is what a proxy asks for. `query` names the parameters that change the model;
-    paging belongs to `dump`.
+    `armored` says whether it is sent as text (RFC 9580, section 6) or as bytes.
     """
 
-    media_types: ClassVar[tuple[str, ...]] = ("application/json",)
-    upstream_accept: ClassVar[str] = ""
-    query: ClassVar[tuple[str, ...]] = ()
-    limit: ClassVar[int] = 256 << 20
-    """The largest upstream document that a proxy takes, in bytes."""
+    armored: ClassVar[bool] = True
 
-    @abstractmethod
-    def parse(self, ctx: Context, body: bytes) -> Model:
-        """The model in a proxy. Upstream's URLs become repository paths, and their origins are remembered in it."""
-
-    @abstractmethod
-    def dump(self, ctx: Context, model: Model) -> bytes:
-        """What goes to the client: paths become links here."""
-
-    def headers(self, ctx: Context) -> Headers:
-        return {}
-
-    async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
-        return Origin(ctx.path)
-
-
-class DocumentSet(Derived[Model]):
-    """Files derived together and published together, because they vouch for each other (signed indexes).
-
-    `path` matches every file of every set; the parameters beside `file` say which set. A hosted repository publishes a
-    set after a change of what feeds it, a group when a member's has changed, each in one transaction; a proxy relays
-    the files verbatim. Published files must not contain absolute links.
-    """
-
-    lasting_seconds: ClassVar[int] = 86_400
-    """How long `lasting` files can still be read after they were superseded."""
-
-    @abstractmethod
-    def affected(self, component: Component) -> Iterable[Mapping[str, str]]:
-        """The sets, by their parameters, that a change of this component makes outdated."""
-
-    @abstractmethod
-    def folder(self, params: Mapping[str, str]) -> str:
-        """Below which path, with a slash at its end, all files of the set lie, and nothing else."""
-
-    @abstractmethod
-    def entry(self, params: Mapping[str, str]) -> str:
-        """The file that names all others."""
-
-    @abstractmethod
-    def listed(self, ctx: Context, entry: bytes) -> Sequence[str]:
-        """The other files that `parse` needs, by the entry of an upstream's set."""
-
-    @abstractmethod
-    def parse(self, ctx: Context, files: Mapping[str, bytes]) -> Model:
-        """The model of an upstream's set, for a group that has the proxy as a member."""
-
-    @abstractmethod
-    def dump(self, ctx: Context, model: Model) -> Iterator[tuple[str, Iterable[bytes]]]:
-        """Path and chunks of every file. Runs in a thread, one file after the other."""
-
-    def lasting(self, path: str) -> bool:
-        """May clients still ask for this file when it is superseded (its name tells its content)?"""
-        return False
-
-    def immutable(self, ctx: Context) -> bool:
-        """Is it certain that the bytes under this path never change?"""
-        return False
-
-    def content_type(self, path: str) -> str:
-        return mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
+    def content_type(self, ctx: Context) -> str:
+        return "application/pgp-keys"
 
 
 @dataclass(frozen=True)
@@ -207,35 +133,16 @@ class Action:
 
     method: str
     path: str
-    run: Callable[[Call, Hosted], Awaitable[Reply]] | Callable[[Call, View], Awaitable[Reply]]
+    run: (
+        Callable[[Call, Hosted], Awaitable[Reply]]
+        | Callable[[Call, View], Awaitable[Reply]]
+        | Callable[[Call, Entrance], Awaitable[Reply]]
+    )
     on: frozenset[RepositoryType] = HOSTED
     needs: Permission | None = Permission.ADD
 
 
 Route = File | Document[Any] | DocumentSet[Any] | Checksum | Action
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A URL outside `/repository/<name>/`: `outside` has `{rest}` and, unless it owns a port, `{repository}`."""
-
-    outside: str
-    inside: str
-
-
-@dataclass(frozen=True)
-class Credential:
-    """A way for a client of this format to say who it is.
-
-    `scheme` is `basic`, `bearer`, `raw` (the token is the whole Authorization header) or `header` (in `header`).
-    """
-
-    scheme: str
-    header: str = "authorization"
-
-
-BASIC = Credential("basic")
-BEARER = Credential("bearer")
 
 
 @dataclass(frozen=True)
@@ -263,34 +170,6 @@ class UploadForm:
     complete: Callable[[Form], bool] = lambda form: False
 
 
-@dataclass(frozen=True)
-class Clue:
-    """Where the installed client of a format keeps the address of its own upstream.
-
-    Either what a `command` prints, or an element (`xpath`) of XML files that a `glob` finds, perhaps as `member` of
-    a zip. The first address found wins; `without` is cut off its end.
-    """
-
-    command: tuple[str, ...] = ()
-    glob: str = ""
-    member: str = ""
-    xpath: str = ""
-    without: str = ""
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """How a client is set up: `{url}` (with trailing slash), `{host}`, `{name}`, `{user}`, `{password}` are filled in.
-
-    `file` is where the text belongs (`~/.npmrc`), or empty for commands.
-    """
-
-    client: str
-    text: str
-    file: str = ""
-    language: str = "shell"
-
-
 class Format:
     """A package format. Subclasses are data: a name, routes, settings, and a few pure functions."""
 
@@ -299,6 +178,8 @@ class Format:
     """The word in the REST paths of `/v1/repositories/<segment>/…` where it is not the name ("maven" for maven2)."""
     routes: ClassVar[Sequence[Route]]
     mounts: ClassVar[Sequence[Mount]] = ()
+    entrance: ClassVar[Sequence[Action]] = ()
+    """What can be asked before a mount's URL names a repository; the actions get an `Entrance`."""
     settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = {}
     credentials: ClassVar[Sequence[Credential]] = (BASIC, BEARER)
     upload: ClassVar[UploadForm | None] = None
@@ -334,6 +215,10 @@ class Format:
     def prerelease(self, version: str) -> bool:
         return False
 
+    def title(self, component: Component) -> str:
+        """The component's name as its author spells it."""
+        return component.name
+
     def browse(self, asset: Asset) -> Sequence[str]:
         """Where the asset stands in the browse tree."""
         return asset.path.split("/")
@@ -341,6 +226,18 @@ class Format:
     def describe(self, asset: Asset) -> Mapping[str, Any]:
         """The asset's member named after the format in the REST API."""
         return {}
+
+    def doors(self, settings: Any) -> Doors:
+        """Where else a repository with these settings can be reached."""
+        return NO_DOORS
+
+    def open_to_anonymous(self, settings: Any) -> bool:
+        """May a client without credentials be served at all, if its rights allow?"""
+        return True
+
+    def challenge(self, ctx: Context) -> str:
+        """The `WWW-Authenticate` of a refused request; empty for Basic. `ctx.settings` is `None` at the entrance."""
+        return ""
 
     def problem(self, error: PakhusError) -> Reply:
         """The protocol's own shape of an error."""
@@ -372,6 +269,7 @@ __all__ = [
     "ANY",
     "BASIC",
     "BEARER",
+    "BREAK",
     "HOSTED",
     "READS",
     "Action",
@@ -381,6 +279,7 @@ __all__ = [
     "Derived",
     "Document",
     "DocumentSet",
+    "Doors",
     "Drop",
     "Field",
     "File",
@@ -388,6 +287,8 @@ __all__ = [
     "Model",
     "Mount",
     "Origin",
+    "PublicKey",
+    "Published",
     "Route",
     "Snippet",
     "UploadForm",

@@ -41,8 +41,11 @@ class Upstreams(Protocol):
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        once: bool = False,
     ) -> AbstractAsyncContextManager[Response]:
         """Ask for a path below `remote.url`, or an absolute URL.
+
+        `once` takes the first answer for the answer: no redirect is followed, no challenge met.
 
         Raises `UpstreamDown` (no connection, time-out, a malformed answer), `UpstreamBlocked` (by hand or by
         auto-block) or `Blocked` (the guard refuses the address). Statuses are the caller's business.

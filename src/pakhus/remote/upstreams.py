@@ -45,6 +45,7 @@ class _Ask:
     base: URL
     url: URL
     headers: Mapping[str, str]
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class HttpUpstreams:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        once: bool = False,
     ) -> AsyncIterator[Answer]:
         """See `pakhus.remote.client.Upstreams`.
 
@@ -93,7 +95,7 @@ class HttpUpstreams:
         url = target(base, location)
         given = {name.lower(): value for name, value in (headers or {}).items() if name.lower() not in _OURS}
         with self._attempt(remote, base, url) as attempt:
-            response = await self._tried(_Ask(remote, base, url, given), _Hop(url, method.upper(), body), attempt)
+            response = await self._tried(_Ask(remote, base, url, given, once), _Hop(url, method.upper(), body), attempt)
             try:
                 yield Answer(response, attempt.failed)
             finally:
@@ -154,7 +156,7 @@ class HttpUpstreams:
             seen.add((hop.method, hop.url))
             response, reach = await self._authorized(ask, hop)
             leads_to = response.headers.get("Location")
-            if response.status not in _REDIRECTS or not leads_to:
+            if response.status not in _REDIRECTS or not leads_to or ask.once:
                 return response
             await _discard(response)
             hop = _next(ask, hop, response.status, leads_to, reach)
@@ -162,7 +164,7 @@ class HttpUpstreams:
 
     async def _authorized(self, ask: _Ask, hop: _Hop) -> tuple[aiohttp.ClientResponse, Reach]:
         """Send the hop, and once more with an answer to the challenge of a 401."""
-        if "authorization" in ask.headers:
+        if "authorization" in ask.headers or ask.once:
             return await self._sent(ask, hop, None)
         tried = self._authorization.first(ask.remote, ask.base, hop.url)
         response, reach = await self._sent(ask, hop, tried)

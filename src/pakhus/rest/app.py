@@ -8,6 +8,7 @@ from pakhus.domain.freeze import is_frozen
 from pakhus.rest import (
     anonymous,
     assets,
+    audit,
     blobstores,
     browse,
     capabilities,
@@ -30,6 +31,7 @@ from pakhus.rest import (
     s3,
     scripts,
     search,
+    signing,
     start,
     status,
     system,
@@ -38,6 +40,7 @@ from pakhus.rest import (
     tokens,
     users,
     versions,
+    webhooks,
 )
 from pakhus.rest.frozen import RefusedWhileFrozen
 from pakhus.rest.head import HeadAsGet
@@ -102,7 +105,7 @@ def _mounts(services: Services) -> list[tuple[str, APIRouter]]:
         anonymous.router,
         realms.router,
     ]
-    own = [native.router, login.router, tokens.router]
+    own = [native.router, login.router, tokens.router, signing.router, audit.router, webhooks.router, webhooks.kinds]
     return [
         *((NEXUS, router) for router in nexus),
         *((BETA, router) for router in nexus),

@@ -93,12 +93,13 @@ class Shown:
         )
 
     def component(self, component: Component) -> ComponentXO:
+        format = self._format(component.repository)
         return ComponentXO(
             id=identity(component.repository, component.id),
             repository=component.repository,
-            format=self._format(component.repository).name,
+            format=format.name,
             group=component.namespace or None,
-            name=component.name,
+            name=format.title(component),
             version=component.version or None,
             assets=[self.asset(each) for each in component.assets],
         )

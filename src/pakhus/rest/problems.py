@@ -71,6 +71,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     status = error.code if isinstance(error, PlainText) else error.status
     headers = {FAULT: fault, "cache-control": "no-cache, no-store", **_headers(error)}
     _note(request, error.message)
+    request.state.refused = error
     if request.url.path.startswith(NATIVE):
         return _json(status, {"message": error.message, **_field(error)}, headers)
     if isinstance(error, PlainText):

@@ -1,4 +1,4 @@
-"""Realms (`/v1/security/realms`): all of this server's are always on; what can be kept is their order."""
+"""Realms (`/v1/security/realms`): who is asked whose a credential is, and in which order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from pakhus.rest.bodies import Shape, json_body
 from pakhus.rest.problems import Flawed
 from pakhus.rest.rights import Here, needs
-from pakhus.services.access import REALMS
 
 router = APIRouter(prefix="/security/realms", tags=["security: realms"])
 
@@ -18,19 +17,19 @@ class RealmXO(Shape):
 
 
 @router.get("/available", dependencies=needs("settings", "read"))
-async def available() -> list[RealmXO]:
-    return [RealmXO(id=id, name=name) for id, name in REALMS.items()]
+async def available(services: Here) -> list[RealmXO]:
+    return [RealmXO(id=each.id, name=each.name) for each in services.access.available_realms()]
 
 
 @router.get("/active", dependencies=needs("settings", "read"))
 async def active(services: Here) -> list[str]:
-    return await services.access.realms()
+    return await services.access.active_realms()
 
 
 @router.put("/active", dependencies=needs("settings", "update"), status_code=204, response_class=Response)
-async def order(services: Here, request: Request) -> None:
-    """A JSON array of realm ids."""
+async def activate(services: Here, request: Request) -> None:
+    """A JSON array of realm ids. A realm that is left out authenticates nobody."""
     wanted = await json_body(request)
     if not isinstance(wanted, list) or not all(isinstance(each, str) for each in wanted):
         raise Flawed([("*", "must be a list of realm ids")])
-    await services.access.order_realms(wanted)
+    await services.access.activate_realms(wanted)

@@ -10,7 +10,7 @@ from pakhus.database.accounts import Role
 from pakhus.rest.bodies import NullIsEmpty, Shape, Taking, Text
 from pakhus.rest.problems import bare
 from pakhus.rest.rights import Here, needs
-from pakhus.services.users import LOCAL
+from pakhus.services.identity.realm import LOCAL
 
 router = APIRouter(prefix="/security/roles", tags=["security: roles"])
 

@@ -10,10 +10,12 @@ from pakhus.database.accounts import TokenRow
 from pakhus.domain.security import Actor, permits
 from pakhus.rest.bodies import Moment, NativeShape, Taking, Text
 from pakhus.rest.rights import Here, SignedIn, require
+from pakhus.services.identity.realm import LOCAL
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 Known = Annotated[Actor, Depends(SignedIn())]
 User = Annotated[str, Query(description="Whose tokens; default: the caller's.")]
+Source = Annotated[str, Query(description="Where that user is from.")]
 
 
 class TokenXO(NativeShape):
@@ -45,34 +47,45 @@ class TokenRequest(NativeShape):
 
 
 @router.get("")
-async def everything(actor: Known, services: Here, user: User = "") -> list[TokenXO]:
-    whose = await _whose(services, actor, user, "read")
-    return [TokenXO(**_members(row)) for row in await services.accounts.tokens(whose)]
+async def everything(actor: Known, services: Here, user: User = "", source: Source = LOCAL) -> list[TokenXO]:
+    whose = await _whose(services, actor, user, source, "read")
+    return [TokenXO(**_members(row)) for row in await services.tokens.of(*whose)]
 
 
 @router.post("", status_code=201)
 async def create(
-    actor: Known, services: Here, body: Annotated[TokenRequest, Depends(Taking(TokenRequest))], user: User = ""
+    actor: Known,
+    services: Here,
+    body: Annotated[TokenRequest, Depends(Taking(TokenRequest))],
+    user: User = "",
+    source: Source = LOCAL,
 ) -> NewTokenXO:
-    whose = await _whose(services, actor, user, "create")
-    token, row = await services.accounts.create_token(
-        whose, body.name, scopes=body.scopes, repositories=body.repositories, expires_days=body.expires_days
+    user_id, of = await _whose(services, actor, user, source, "create")
+    token, row = await services.tokens.create(
+        user_id,
+        body.name,
+        source=of,
+        scopes=body.scopes,
+        repositories=body.repositories,
+        expires_days=body.expires_days,
     )
     return NewTokenXO(token=token, **_members(row))
 
 
 @router.delete("/{name:path}", status_code=204, response_class=Response)
-async def revoke(name: str, actor: Known, services: Here, user: User = "") -> None:
+async def revoke(name: str, actor: Known, services: Here, user: User = "", source: Source = LOCAL) -> None:
     """The token stops working at once."""
-    await services.accounts.revoke_token(await _whose(services, actor, user, "delete"), name)
+    user_id, of = await _whose(services, actor, user, source, "delete")
+    await services.tokens.revoke(user_id, name, of)
 
 
-async def _whose(services: Here, actor: Actor, user: str, action: str) -> str:
-    """The user that is meant. Raises `Forbidden` unless it is the caller, or the caller administers tokens."""
-    if not user or user == actor.user:
-        return actor.user
+async def _whose(services: Here, actor: Actor, user: str, source: str, action: str) -> tuple[str, str]:
+    """Id and source of who is meant. Raises `Forbidden` unless it is the caller, or the caller administers tokens."""
+    if not user or (user, source) == (actor.user, actor.source):
+        return actor.user, actor.source
     require(actor, permits(actor, ("tokens", action)))
-    return (await services.users.get(user)).user_id
+    found = await services.users.get(user, source)
+    return found.user_id, found.source
 
 
 def _members(row: TokenRow) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from pakhus.domain.errors import Invalid
 from pakhus.rest.bodies import AnyCaseLower, Moment, Shape, Taking, Text, text_body
 from pakhus.rest.problems import bare
 from pakhus.rest.rights import Caller, Here, needs
-from pakhus.services.users import LOCAL, Person
+from pakhus.services.identity.realm import LOCAL
+from pakhus.services.users import Person
 
 router = APIRouter(prefix="/security", tags=["security: users"])
 USER_TOKEN = "user-token"  # noqa: S105 -- a token's name
@@ -121,14 +122,14 @@ async def make_token(user_id: UserId, realm: str, services: Here) -> UserTokenXO
     """A user token: name code and pass code, to be used like name and password."""
     _check_source(realm)
     user = await services.users.get(user_id)
-    token, row = await services.accounts.create_token(user.user_id, USER_TOKEN, kind="user")
+    token, row = await services.tokens.create(user.user_id, USER_TOKEN, kind="user")
     return _token(row, token, services.now())
 
 
 @router.get("/users/{userId}/{realm}/user-token", dependencies=needs("usertoken", "users"))
 async def read_token(user_id: UserId, realm: str, services: Here) -> UserTokenXO:
     _check_source(realm)
-    for row in await services.accounts.tokens(user_id):
+    for row in await services.tokens.of(user_id):
         if row.name == USER_TOKEN:
             return _token(row, "", services.now())
     raise bare(404)
@@ -142,7 +143,7 @@ async def read_token(user_id: UserId, realm: str, services: Here) -> UserTokenXO
 )
 async def drop_token(user_id: UserId, realm: str, services: Here) -> None:
     _check_source(realm)
-    await services.accounts.revoke_token(user_id, USER_TOKEN)
+    await services.tokens.revoke(user_id, USER_TOKEN)
 
 
 def _shown(user: User) -> UserXO:

@@ -8,24 +8,13 @@ from dataclasses import dataclass
 from pakhus.database import values
 from pakhus.database.transaction import Database
 from pakhus.domain.errors import Invalid
-
-REALMS = {
-    "NexusAuthenticatingRealm": "Local Authenticating Realm",
-    "NexusAuthorizingRealm": "Local Authorizing Realm",
-    "Cargo": "Cargo Bearer Token Realm",
-    "ConanToken": "Conan Bearer Token Realm",
-    "DockerToken": "Docker Bearer Token Realm",
-    "NpmToken": "npm Bearer Token Realm",
-    "NuGetApiKey": "NuGet API-Key Realm",
-    "RubyGemsToken": "RubyGems API-Key Realm",
-    "User-Token-Realm": "User Token Realm",
-}
-"""All that this server has. They are always on: a token is accepted wherever its format's clients send it."""
+from pakhus.services.identity.realm import Realm
+from pakhus.services.identity.realms import Realms
 
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """Does a caller without credentials act as `user_id`?"""
+    """Does a caller without credentials act as `user_id`? Only while the realm is active."""
 
     enabled: bool = False
     user_id: str = "anonymous"
@@ -33,8 +22,9 @@ class Anonymous:
 
 
 class Access:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, realms: Realms) -> None:
         self._database = database
+        self._realms = realms
 
     async def anonymous(self) -> Anonymous:
         kept = await self._database.read(values.get, "anonymous") or {}
@@ -46,20 +36,19 @@ class Access:
         )
 
     async def set_anonymous(self, wanted: Anonymous) -> Anonymous:
-        if wanted.realm_name not in REALMS:
+        if wanted.realm_name not in {each.id for each in self._realms.available}:
             raise Invalid(f"Realm '{wanted.realm_name}' does not exist", field="realmName")
         kept = {"enabled": wanted.enabled, "userId": wanted.user_id, "realmName": wanted.realm_name}
         await self._database.write(values.put, "anonymous", kept)
         return wanted
 
-    async def realms(self) -> list[str]:
-        """The active realms in the order that an administrator gave them."""
-        kept: list[str] | None = await self._database.read(values.get, "realms")
-        return kept or list(REALMS)
+    def available_realms(self) -> Sequence[Realm]:
+        return self._realms.available
 
-    async def order_realms(self, wanted: Sequence[str]) -> None:
-        """Keep an order. Realms cannot be switched off, so that those left out follow the others."""
-        unknown = [each for each in wanted if each not in REALMS]
-        if unknown:
-            raise Invalid(f"Unknown realmIds: [{', '.join(unknown)}]")
-        await self._database.write(values.put, "realms", list(dict.fromkeys(wanted)))
+    async def active_realms(self) -> list[str]:
+        """In the order in which they are asked."""
+        return [each.id for each in await self._realms.active()]
+
+    async def activate_realms(self, wanted: Sequence[str]) -> None:
+        """These, in this order, and no other: a realm that is left out authenticates nobody."""
+        await self._realms.choose(wanted)

@@ -1,39 +1,36 @@
-"""Who somebody is: passwords, API tokens and JWT logins become actors. Verified credentials are remembered briefly."""
+"""Credentials become actors: the realms say who it is, roles say what that somebody may. Remembered for a minute."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from cachetools import TTLCache
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from pakhus.database import accounts, values
 from pakhus.database.accounts import PrivilegeRow, Role, TokenRow, User
 from pakhus.database.transaction import Database, Transaction
-from pakhus.domain.errors import AlreadyExists, Invalid, NotFound, Unauthenticated
-from pakhus.domain.security import Actor, Grant
-from pakhus.services.passwords import Passwords
+from pakhus.domain.errors import Unauthenticated
+from pakhus.domain.initiator import claimed
+from pakhus.domain.security import Actor
+from pakhus.engine.entrance import Located
+from pakhus.services.identity.passing import SECONDS, Claims, PassingTokens
+from pakhus.services.identity.people import People
+from pakhus.services.identity.realm import LOCAL, TOKEN_PREFIX, WRONG, Door, Identity, is_token
+from pakhus.services.identity.realms import CannotTell, Realms
+from pakhus.services.identity.signing import EXPIRED, Signing
+from pakhus.services.identity.tokens import Tokens, limits_of
 from pakhus.services.privileges import grants_of
 from pakhus.services.throttle import Throttle
 
-TOKEN_PREFIX = "phk_"  # noqa: S105 -- a prefix, not a token
 CACHED_SECONDS = 60.0
-SCOPES: Mapping[str, tuple[str, ...]] = {
-    "read": ("browse", "read"),
-    "write": ("add", "edit"),
-    "delete": ("delete",),
-    "admin": (),
-}
-WRONG = "wrong username, password or token"
 ANONYMOUS = "anonymous"
+LOGIN = "login"
+"""The purpose of the JWT that `POST /api/v1/login` answers with."""
+DEFAULT_REALM = "NexusAuthorizingRealm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +42,43 @@ class Access:
     anonymous: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A verified credential. It counts until `expires`, and while the generation stands."""
+
+    actor: Actor
+    expires: datetime | None = None
+    token_id: int = 0
+
+
 class Accounts:
     def __init__(
         self,
         database: Database,
-        passwords: Passwords,
+        realms: Realms,
+        people: People,
+        tokens: Tokens,
+        signing: Signing,
+        throttle: Throttle,
         *,
         formats: Sequence[str],
-        secret: str,
         jwt_hours: int,
-        token_max_days: int | None,
         now: Callable[[], datetime],
         seconds: Callable[[], float],
     ) -> None:
         self._database = database
-        self._passwords = passwords
+        self._realms = realms
+        self._people = people
+        self._tokens = tokens
+        self._signing = signing
+        self._passing = PassingTokens(signing)
+        self._throttle = throttle
         self._formats = formats
-        self._key = OctKey.import_key(hashlib.sha256(b"pakhus login\0" + secret.encode()).digest())
         self._jwt_hours = jwt_hours
-        self._token_max_days = token_max_days
         self._now = now
-        self._throttle = Throttle(seconds)
-        self._verified: TTLCache[bytes, tuple[Actor, datetime | None, int]] = TTLCache(
-            10_000, CACHED_SECONDS, timer=seconds
-        )
-        self._proven: TTLCache[bytes, str] = TTLCache(10_000, CACHED_SECONDS, timer=seconds)
-        self._verifying: dict[bytes, asyncio.Future[bool]] = {}
+        self._verified: TTLCache[bytes, Known] = TTLCache(10_000, CACHED_SECONDS, timer=seconds)
         self._generation = -1
         self._access = Access({}, {}, {})
-        self._used: dict[int, datetime] = {}
 
     # -- actors ----------------------------------------------------------------------------------------------------
 
@@ -81,233 +86,195 @@ class Accounts:
         access = await self._current()
         known = self._verified.get(b"anonymous")
         if known is None:
-            known = (await self._anonymous(access), None, 0)
+            known = Known(await self._anonymous(access))
             self._verified[b"anonymous"] = known
-        return replace(known[0], address=address)
+        return replace(known.actor, address=address)
 
     async def _anonymous(self, access: Access) -> Actor:
-        if not access.anonymous.get("enabled", False):
-            return Actor(ANONYMOUS, anonymous=True)
+        """Acts as a local user, if the realm that was chosen for it is active."""
+        nobody = Actor(ANONYMOUS, anonymous=True)
+        realm = access.anonymous.get("realmName", DEFAULT_REALM)
+        if not access.anonymous.get("enabled", False) or realm not in {each.id for each in await self._realms.active()}:
+            return nobody
         user = await self._database.read(accounts.user, access.anonymous.get("userId", ANONYMOUS))
         if user is None or user.status != "active":
-            return Actor(ANONYMOUS, anonymous=True)
-        return replace(self._actor(user, access), anonymous=True)
+            return nobody
+        return replace(self._actor(Identity(user.user_id), user, access), anonymous=True)
 
-    async def by_password(self, username: str, password: str, address: str) -> Actor:
-        if password.startswith(TOKEN_PREFIX):
-            actor = await self.by_token(password, address)
-            if username not in (actor.user, "__token__", "", "token", "oauth2accesstoken"):
-                raise Unauthenticated(WRONG)
-            return actor
-        key = _cache_key("basic", username, password)
+    async def by_password(
+        self, username: str, password: str, address: str, *, format: str = "", header: str = "authorization"
+    ) -> Actor:
+        """A user's password, or a token in its place. `format`: of the repository that is asked for."""
+        door = Door(address, format, header)
+        key = _cache_key("basic", username, password, format, header)
         if (known := await self._known(key, address)) is not None:
             return known
-        user = await self.verify(username, password, address)
-        actor = self._actor(user, await self._current())
-        self._verified[key] = (actor, None, 0)
-        return replace(actor, address=address)
+        generation = self._generation
+        identity = await self.verify(username, password, door)
+        return await self._admitted(key, identity, address, generation)
 
-    async def by_token(self, token: str, address: str) -> Actor:
-        key = _cache_key("token", token)
+    async def by_token(self, token: str, address: str, *, format: str = "", header: str = "authorization") -> Actor:
+        key = _cache_key("token", token, format, header)
         if (known := await self._known(key, address)) is not None:
             return known
-        access = await self._current()
-        row = await self._database.read(accounts.token_by_digest, _digest(token))
-        expires: datetime | None
-        if row is None:
-            actor, expires = await self._by_jwt(token, access)
-            token_id = 0
-        else:
-            actor, expires, token_id = await self._by_row(row, access), row.expires, row.id
-        self._verified[key] = (actor, expires, token_id)
-        self._note_use(token_id)
-        return replace(actor, address=address)
+        generation = self._generation
+        claims = self._passing.read(token)
+        if claims is not None:
+            return await self._passed(key, claims, Door(address, format, header), generation)
+        identity = await self._by_login(token)
+        if identity is None:
+            identity = await self._realms.by_bearer(token, Door(address, format, header))
+        return await self._admitted(key, identity, address, generation)
 
-    async def verify(self, username: str, password: str, address: str) -> User:
-        """The active user whose password this is. Raises `Unauthenticated`, or `TooManyRequests`."""
+    async def verify(self, username: str, password: str, door: Door) -> Identity:
+        """Whose password this is, or whose token. Raises `Unauthenticated`, `TooManyRequests` or `CannotTell`."""
         if not password:
             raise Unauthenticated(WRONG)
-        self._throttle.check(username, address)
-        user = await self._database.read(accounts.user, username)
-        if not await self._proves(username, password, user) or user is None:
-            self._throttle.failed(username, address)
+        claimed(username, "password")
+        if is_token(password):
+            return await self._realms.by_password(username, password, door)
+        self._throttle.check(username, door.address)
+        try:
+            found = await self._realms.by_password(username, password, door)
+        except Unauthenticated:
+            self._throttle.failed(username, door.address)
+            raise
+        except CannotTell as error:
+            if error.guessed:
+                self._throttle.failed(username, door.address)
+            raise
+        self._throttle.succeeded(username, door.address)
+        return found
+
+    async def _admitted(self, key: bytes, identity: Identity, address: str, generation: int) -> Actor:
+        """The actor of an identity, remembered unless something was changed while it was verified."""
+        access = await self._current()
+        user = await self._people.admit(identity)
+        actor = self._actor(identity, user, access)
+        if generation == self._generation == self._database.generation.configuration:
+            self._verified[key] = Known(actor, identity.expires, identity.token_id)
+        self._tokens.note_use(identity.token_id)
+        return replace(actor, address=address)
+
+    async def _passed(self, key: bytes, claims: Claims, door: Door, generation: int) -> Actor:
+        """The actor of a passing token: it counts where the format's own tokens do."""
+        if not await self._realms.takes_tokens_of(door.format):
             raise Unauthenticated(WRONG)
-        if user.status not in ("active", "changepassword"):
-            raise Unauthenticated(f"user '{username}' is {user.status}")
-        self._throttle.succeeded(username, address)
-        return user
-
-    async def _proves(self, username: str, password: str, user: User | None) -> bool:
-        """Is it the user's password? A proof is remembered with the hash that it was made against."""
-        hashed = user.password_hash if user is not None else ""
-        key = _cache_key("proof", username, password)
-        if hashed and self._proven.get(key) == hashed:
-            return True
-        if not await self._verified_once(key + hashed.encode(), hashed, password):
-            return False
-        self._proven[key] = hashed
-        return True
-
-    async def _verified_once(self, key: bytes, hashed: str, password: str) -> bool:
-        """However many requests bring the same password at once, it is verified once."""
-        verifying = self._verifying.get(key)
-        if verifying is None:
-            verifying = self._verifying[key] = asyncio.ensure_future(self._passwords.verify(hashed, password))
-            verifying.add_done_callback(lambda done: self._verifying.pop(key, None))
-        return await asyncio.shield(verifying)
+        actor = replace(await self._by_passing(claims), passing=True)
+        if generation == self._generation == self._database.generation.configuration:
+            self._verified[key] = Known(actor, claims.expires)
+        return replace(actor, address=door.address)
 
     async def _known(self, key: bytes, address: str) -> Actor | None:
         await self._current()
         found = self._verified.get(key)
-        if found is None or (found[1] is not None and found[1] <= self._now()):
+        if found is None or (found.expires is not None and found.expires <= self._now()):
             return None
-        self._note_use(found[2])
-        return replace(found[0], address=address)
+        self._tokens.note_use(found.token_id)
+        return replace(found.actor, address=address)
 
     async def _current(self) -> Access:
         """Roles and privileges as they are now; every change of the configuration empties the memory."""
         generation = self._database.generation.configuration
         if generation != self._generation:
-            self._access = await self._database.read(_access)
+            access = await self._database.read(_access)
+            self._access = access
             self._verified.clear()
             self._generation = generation
         return self._access
 
-    def _actor(self, user: User, access: Access) -> Actor:
-        grants = grants_of(user.roles, access.roles, formats=self._formats, custom=access.privileges)
-        return Actor(user.user_id, grants, source=user.source, roles=user.roles)
+    def _actor(self, identity: Identity, user: User, access: Access) -> Actor:
+        """With the roles that were assigned here, those of the realm's mapping, and those named like a group."""
+        named = [group for group in user.groups if group in access.roles]
+        roles = tuple(dict.fromkeys((*user.roles, *identity.roles, *named)))
+        grants = grants_of(roles, access.roles, formats=self._formats, custom=access.privileges)
+        return Actor(
+            user.user_id, grants, limits=identity.limits, source=user.source, token=identity.token, roles=roles
+        )
 
-    async def _by_row(self, row: TokenRow, access: Access) -> Actor:
-        if row.expires is not None and row.expires <= self._now():
-            raise Unauthenticated(f"token '{row.name}' expired on {row.expires:%Y-%m-%d}")
-        user = await self._database.read(accounts.user, row.user_id, row.source)
-        if user is None or user.status not in ("active", "changepassword"):
+    # -- passing tokens --------------------------------------------------------------------------------------------
+
+    async def grant(self, actor: Actor, scopes: Sequence[Located]) -> tuple[str, int]:
+        """A short-lived token of the actor for these scopes, and its seconds."""
+        asked = [(each.repository, each.path, each.permissions) for each in scopes]
+        return self._passing.issue(actor, await self._foundation(actor), asked), SECONDS
+
+    async def offline(self, actor: Actor) -> str:
+        """A long-lived token that is good for `grant` only."""
+        if actor.anonymous:
+            raise Unauthenticated("log in first")
+        return self._passing.issue_offline(actor, await self._foundation(actor))
+
+    async def by_offline(self, token: str, address: str) -> Actor:
+        """Whom a long-lived token speaks of, with all that the login it rests on may."""
+        claims = self._passing.read_offline(token)
+        if claims is None:
             raise Unauthenticated(WRONG)
-        return replace(self._actor(user, access), limits=limits_of(row), token=row.name)
+        actor = await self._by_passing(claims)
+        row = await self._row(actor) if actor.token else None
+        return replace(actor, limits=None if row is None else limits_of(row), address=address)
 
-    # -- JWT logins ------------------------------------------------------------------------------------------------
+    async def _by_passing(self, claims: Claims) -> Actor:
+        access = await self._current()
+        if not claims.user:
+            return replace(await self._anonymous(access), limits=claims.limits)
+        identity = Identity(claims.user, claims.source, limits=claims.limits, token=claims.token)
+        if not await self._realms.admits(claims.source):
+            raise Unauthenticated(EXPIRED)
+        actor = self._actor(identity, await self._people.admit(identity), access)
+        if await self._foundation(actor) != claims.key:
+            raise Unauthenticated(EXPIRED)
+        return actor
+
+    async def _foundation(self, actor: Actor) -> str:
+        """What changes when tokens that rest on it are to be void: the password, or the API token."""
+        if actor.anonymous:
+            return ""
+        if actor.token:
+            return (await self._row(actor)).sha256[:16]
+        user = await self._database.read(accounts.user, actor.user, actor.source)
+        return "" if user is None else _fingerprint(user)
+
+    async def _row(self, actor: Actor) -> TokenRow:
+        """The API token that the actor came with, as it is now."""
+        rows = await self._tokens.of(actor.user, actor.source)
+        row = next((each for each in rows if each.name == actor.token), None)
+        if row is None or (row.expires is not None and row.expires <= self._now()):
+            raise Unauthenticated(WRONG)
+        return row
+
+    # -- logins ----------------------------------------------------------------------------------------------------
 
     async def open_session(self, username: str, password: str, address: str) -> tuple[str, datetime]:
-        """A JWT for the user, and when it expires. It is void once the password changes."""
-        user = await self.verify(username, password, address)
-        expires = self._now() + timedelta(hours=self._jwt_hours)
-        claims = {
-            "sub": user.user_id,
-            "src": user.source,
-            "pwd": _fingerprint(user),
-            "iat": int(self._now().timestamp()),
-            "exp": int(expires.timestamp()),
-        }
-        return jwt.encode({"alg": "HS256"}, claims, self._key), expires
+        """A JWT for the user, and when it expires. It is void once a local user's password changes."""
+        identity = await self.verify(username, password, Door(address))
+        user = await self._people.admit(identity)
+        claims = {"sub": user.user_id, "src": user.source, "pwd": _fingerprint(user)}
+        return self._signing.make(LOGIN, claims, timedelta(hours=self._jwt_hours))
 
-    async def _by_jwt(self, token: str, access: Access) -> tuple[Actor, datetime]:
-        try:
-            claims = jwt.decode(token, self._key, algorithms=["HS256"]).claims
-        except (JoseError, ValueError) as error:
-            raise Unauthenticated(WRONG) from error
-        expires = datetime.fromtimestamp(claims["exp"], self._now().tzinfo)
+    async def _by_login(self, token: str) -> Identity | None:
+        found = self._signing.read(LOGIN, token)
+        if found is None:
+            return None
+        claims, expires = found
         user = await self._database.read(accounts.user, claims["sub"], claims["src"])
-        if expires <= self._now() or user is None or _fingerprint(user) != claims["pwd"]:
-            raise Unauthenticated("this login has expired")
-        if user.status not in ("active", "changepassword"):
-            raise Unauthenticated(WRONG)
-        return self._actor(user, access), expires
+        if user is None or _fingerprint(user) != claims["pwd"] or not await self._realms.admits(user.source):
+            raise Unauthenticated(EXPIRED)
+        return Identity(user.user_id, user.source, expires=expires)
 
-    # -- tokens ----------------------------------------------------------------------------------------------------
-
-    async def create_token(
-        self,
-        user_id: str,
-        name: str,
-        *,
-        kind: str = "api",
-        scopes: Sequence[str] = (),
-        repositories: Sequence[str] = (),
-        expires_days: int | None = None,
-        source: str = "default",
-    ) -> tuple[str, TokenRow]:
-        """A new token, shown this once, and what is kept of it."""
-        if unknown := set(scopes) - set(SCOPES):
-            raise Invalid(f"unknown scopes: {', '.join(sorted(unknown))}", field="scopes")
-        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        row = TokenRow(
-            user_id,
-            source,
-            name,
-            kind,
-            _digest(token),
-            tuple(scopes),
-            tuple(repositories),
-            created=self._now(),
-            expires=self._expiry(expires_days),
-        )
-        await self._database.write(_add_token, row)
-        return token, row
-
-    async def tokens(self, user_id: str, source: str = "default") -> list[TokenRow]:
-        return await self._database.read(accounts.tokens_of, user_id, source)
-
-    async def revoke_token(self, user_id: str, name: str, source: str = "default") -> None:
-        if not await self._database.write(accounts.remove_token, user_id, name, source):
-            raise NotFound(f"there is no token '{name}'")
-
-    def _expiry(self, days: int | None) -> datetime | None:
-        if days is not None and days < 1:
-            raise Invalid("a token lives for at least one day", field="expires_days")
-        if self._token_max_days is not None:
-            if days is not None and days > self._token_max_days:
-                raise Invalid(f"a token may live for {self._token_max_days} days at most", field="expires_days")
-            days = days or self._token_max_days
-        return None if days is None else self._now() + timedelta(days=days)
-
-    async def login(self, username: str, password: str, *, label: str, address: str) -> str:
+    async def login(self, username: str, password: str, *, label: str, address: str, format: str = "") -> str:
         """A protocol's own login (`npm login`): a token of its own name. Who shows a token keeps that one."""
+        identity = await self.verify(username, password, Door(address, format))
+        user = await self._people.admit(identity)
         if password.startswith(TOKEN_PREFIX):
-            await self.by_password(username, password, address)
             return password
-        user = await self.verify(username, password, address)
-        token, _ = await self.create_token(user.user_id, f"{label} {secrets.token_hex(4)}", kind=label)
-        return token
+        return await self._tokens.of_login(user.user_id, user.source, kind=label, address=address)
 
     async def logout(self, token: str) -> None:
-        await self._database.write(accounts.remove_token_by_digest, _digest(token))
-
-    def _note_use(self, token_id: int) -> None:
-        if token_id:
-            self._used[token_id] = self._now()
+        await self._tokens.forget(token)
 
     async def flush(self) -> None:
-        """Write when tokens were used last."""
-        if self._used:
-            moments, self._used = self._used, {}
-            await self._database.write(accounts.used, moments)
-
-
-def limits_of(row: TokenRow) -> tuple[Grant, ...] | None:
-    """What a token may at most, whatever its user may; `None` is no limit."""
-    if not row.scopes and not row.repositories:
-        return None
-    scopes = row.scopes or ("read", "write", "delete")
-    if "admin" in scopes and not row.repositories:
-        return None
-    actions = ",".join(action for scope in scopes for action in SCOPES.get(scope, ()))
-    name = f"token {row.name}"
-    grants = [
-        Grant.parse(f"repository-view:*:{repository}:{actions}", privilege=name)
-        for repository in (row.repositories or ("*",))
-        if actions
-    ]
-    if "read" in scopes:
-        grants.append(Grant.parse("search:read", privilege=name))
-    if "write" in scopes:
-        grants.append(Grant.parse("component:upload", privilege=name))
-    return tuple(grants)
-
-
-def _add_token(tx: Transaction, row: TokenRow) -> None:
-    if any(each.name == row.name for each in accounts.tokens_of(tx, row.user_id, row.source)):
-        raise AlreadyExists(f"there is a token '{row.name}' already")
-    accounts.add_token(tx, row)
+        await self._tokens.flush()
 
 
 def _access(tx: Transaction) -> Access:
@@ -318,13 +285,9 @@ def _access(tx: Transaction) -> Access:
     )
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def _cache_key(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
 def _fingerprint(user: User) -> str:
-    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
+    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16] if user.source == LOCAL else ""

@@ -14,6 +14,7 @@ _DOMAINS = {
     "analytics": ("all",),
     "apikey": ("all",),
     "atlas": ("all",),
+    "audit": ("all", "read", "update"),
     "blobstores": ("all", *_CRUD),
     "bundles": ("all", "read"),
     "capabilities": ("all", *_CRUD),
@@ -36,6 +37,7 @@ _DOMAINS = {
     "users": ("all", *_CRUD),
     "userschangepw": ("create",),
     "usertoken": ("all", "current", "settings", "users"),
+    "webhooks": ("all", *_CRUD),
     "wonderland": ("all", "download"),
 }
 

@@ -11,11 +11,15 @@ from pydantic import ValidationError
 
 from pakhus.database import cleanup, repositories, values
 from pakhus.database.repositories import described
+from pakhus.database.signing_keys import KeyRow
 from pakhus.database.transaction import Database, Transaction
 from pakhus.database.vault import Vault
 from pakhus.domain.errors import Conflict, Invalid, RepositoryNotFound
 from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType, RoutingRule, WritePolicy
 from pakhus.engine.catalog import Catalog
+from pakhus.engine.keyring import Keyring
+from pakhus.kit.context import SigningKeyPair
+from pakhus.services import doors
 from pakhus.services.sections import SHARED, HttpClient, NegativeCache, Proxy, checked, first
 
 DUPLICATE = "Name is already used, must be unique (ignoring case)"
@@ -26,10 +30,14 @@ WATCHED = "watched"
 
 
 class Repositories:
-    def __init__(self, database: Database, catalog: Catalog, vault: Vault) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, vault: Vault, keyring: Keyring, frame: doors.Frame | None = None
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._vault = vault
+        self._keyring = keyring
+        self._frame = frame or doors.Frame()
 
     async def get(self, format: str, type: RepositoryType, name: str) -> Repository:
         """The repository, if it is of this format and type."""
@@ -50,8 +58,11 @@ class Repositories:
                 raise Invalid(OTHER_STORE)
             raise Invalid(DUPLICATE, field="name")
         settings = await self._settings(format, type, name, body)
+        key = await self._brought_key(format, type, settings)
         new = described(name, format, type, settings, rule=self._rule(body))
         identity = await self._database.write(repositories.create, new, self._vault.seal(settings))
+        if key is not None:
+            await self._keyring.rotate(replace(new, id=identity), key)
         await self._catalog.refresh()
         return replace(new, id=identity)
 
@@ -61,10 +72,13 @@ class Repositories:
         if body.get("name", name) != name:
             raise Invalid("Renaming a repository is not supported")
         settings = await self._settings(format, type, name, _with_kept_secrets(body, found.settings))
+        key = await self._brought_key(format, type, settings)
         changed = described(name, format, type, settings, id=found.id, rule=self._rule(body))
         if changed.blob_store != found.blob_store:
             raise Invalid(OTHER_STORE)
         await self._database.write(repositories.change, changed, self._vault.seal(settings))
+        if key is not None:
+            await self._keyring.rotate(changed, key)
         await self._catalog.refresh()
 
     async def change_store(self, name: str, blob_store: str) -> None:
@@ -127,6 +141,23 @@ class Repositories:
             section["writableMember"] = None
         return self._vault.seal({**group.settings, "group": section})  # type: ignore[no-any-return]
 
+    async def _brought_key(self, format: str, type: RepositoryType, settings: dict[str, Any]) -> KeyRow | None:
+        """The signing key among the settings, taken out of them: keys have a place of their own. Raises `Invalid`."""
+        options = self._catalog.formats[format].options(type).model_validate(settings)
+        found = None
+        for name, field in options.__class__.model_fields.items():
+            pair = getattr(options, name)
+            if not isinstance(pair, SigningKeyPair):
+                continue
+            member = field.alias or name
+            settings[member] = None
+            if pair.keypair:
+                try:
+                    found = await self._keyring.read(pair.keypair, pair.passphrase)
+                except Invalid as error:
+                    raise Invalid(error.message, field=f"{member}.keypair") from error
+        return found
+
     def _rule(self, body: Settings) -> RoutingRule | None:
         name = body.get("routingRuleName") or body.get("routingRule") or ""
         return self._catalog.rules.get(name)
@@ -155,6 +186,7 @@ class Repositories:
             options = model.model_validate({k: v for k, v in body.items() if v is not None})
         except ValidationError as error:
             raise first(error) from error
+        doors.check(self._catalog, self._frame, name, self._catalog.formats[format].doors(options))
         return settings | options.model_dump(by_alias=True, mode="json")
 
     def _storage(self, type: RepositoryType, body: Settings) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from pakhus.domain.errors import Invalid, NotFound, Unavailable
 from pakhus.engine.catalog import Catalog
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.outbound import PLACEHOLDER
+from pakhus.storage.file import FileStore
 from pakhus.storage.s3 import S3Settings, S3Store
+from pakhus.storage.store import BlobStore
 
 S3 = "S3"
 KEPT_SECRETS = ("secretAccessKey", "sessionToken")
@@ -77,6 +79,13 @@ class S3BlobStores:
         if row.type != S3:
             raise Invalid(f"Blob store {name} is not an S3 blob store")
         return row
+
+
+def store_of(row: StoreRow, data: Path) -> BlobStore:
+    """The blob store that a row describes; relative paths lie below the data directory's `blobs`."""
+    if row.type == S3:
+        return S3Store(row.name, s3_settings(row.settings), data / "spool" / row.name)
+    return FileStore(row.name, data / "blobs" / str(row.settings.get("path") or row.name))
 
 
 def s3_settings(settings: Mapping[str, Any]) -> S3Settings:

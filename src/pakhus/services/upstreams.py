@@ -57,7 +57,8 @@ def _written(clue: Clue) -> Iterable[str]:
     for name in sorted(glob.glob(str(Path(clue.glob).expanduser()))):  # noqa: PTH207 -- the pattern is absolute
         root = _root(Path(name), clue.member)
         if root is not None:
-            yield from (element.text or "" for element in root.findall(clue.xpath))
+            for element in root.findall(clue.xpath):
+                yield (element.get(clue.attribute) if clue.attribute else element.text) or ""
 
 
 def _root(path: Path, member: str) -> Element | None:

@@ -14,9 +14,9 @@ from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Invalid, NotFound, PakhusError
 from pakhus.domain.security import Actor
 from pakhus.services.bootstrap import PASSWORD_FILE, forget_password
+from pakhus.services.identity.realm import LOCAL
 from pakhus.services.passwords import Passwords
 
-LOCAL = "default"
 USER_ID = re.compile(r"[^\s:/\\\x00-\x1f](?:[^:/\\\x00-\x1f]*[^\s:/\\\x00-\x1f])?\Z")
 NO_PASSWORD = "A non-empty password is required."  # noqa: S105 -- a message
 

@@ -164,6 +164,9 @@ class Auth(Section):
     token_max_days: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="Longest life of an access token, in days; empty: no limit."
     )
+    login_token_days: Annotated[int, Field(gt=0)] = Field(
+        default=30, description="Life of what a client's own login (`npm login`, Conan) gets, in days."
+    )
 
     @field_validator("jwt_secret")
     @classmethod
@@ -207,6 +210,15 @@ class Bootstrap(Section):
         return {format: web_address(url) for format, url in value.items()}
 
 
+class Signing(Section):
+    algorithm: Literal["rsa3072", "rsa4096", "ed25519"] = Field(
+        default="rsa3072", description="What signing keys of repositories are generated as; RSA suits every client."
+    )
+    overlap_days: Annotated[int, Field(ge=0)] = Field(
+        default=30, description="How long a key that was replaced keeps signing beside the new one."
+    )
+
+
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least important event written."
@@ -230,6 +242,7 @@ class Settings(Section):
     storage: Storage = Storage()
     auth: Auth = Auth()
     bootstrap: Bootstrap = Bootstrap()
+    signing: Signing = Signing()
     log: Log = Log()
 
     @field_validator("data")

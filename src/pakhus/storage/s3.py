@@ -70,10 +70,11 @@ class S3Settings:
             "aws_sse_kms_key_id": self.encryption_key,
         }
         config: Any = {name: value for name, value in options.items() if value}
+        config["aws_virtual_hosted_style_request"] = not self.path_style
         return Bucket(
             self.bucket,
             prefix=self.prefix.strip("/") or None,
-            config={**config, "aws_virtual_hosted_style_request": not self.path_style},
+            config=config,
             client_options={
                 "allow_http": self.endpoint.startswith("http://"),
                 "timeout": "10m",

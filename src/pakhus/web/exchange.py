@@ -40,9 +40,14 @@ class Exchange:
         return raw.partition(b"?")[0].decode("ascii", "replace")
 
     @property
-    def query(self) -> dict[str, str]:
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query, as it came."""
         text = self.scope["query_string"].decode("latin-1")
-        return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+        return parse_qsl(text, keep_blank_values=True) if text else []
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(self.pairs)
 
     @property
     def size(self) -> int | None:
@@ -116,9 +121,12 @@ class Origins:
                 return address
         return address
 
-    def base_url(self, exchange: Exchange) -> str:
-        """The URL of the server as the client addressed it, without a trailing slash."""
-        if known := self._override() or self._base_url:
+    def base_url(self, exchange: Exchange, *, own_door: bool = False) -> str:
+        """The URL of the server as the client addressed it, without a trailing slash.
+
+        A repository with a door of its own is not at the URL that is configured for the server.
+        """
+        if not own_door and (known := self._override() or self._base_url):
             return known
         scheme = exchange.scope["scheme"]
         host = exchange.headers.get("host", "")
@@ -135,6 +143,14 @@ class Origins:
         if scheme not in ("http", "https") or any(c in host for c in "/\\@?# \t<>\"'"):
             raise Invalid("malformed Host or X-Forwarded-Proto")
         return f"{scheme}://{host}{prefix}"
+
+    def host(self, exchange: Exchange) -> str:
+        """The host that the client addressed, with its port where it gave one."""
+        host: str = exchange.headers.get("host", "")
+        peer = exchange.scope.get("client")
+        if peer and self._trusts(peer[0]):
+            host = str(exchange.headers.get("x-forwarded-host", host)).split(",")[0].strip()
+        return host
 
     def _trusts(self, address: str) -> bool:
         try:

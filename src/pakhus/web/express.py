@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from pakhus import logs
 from pakhus.database.generation import Generation
+from pakhus.domain.content import Asset
+from pakhus.domain.initiator import Initiator, current
 from pakhus.engine.downloads import Downloads
 from pakhus.engine.found import Found, Rendered
 from pakhus.engine.memory import Memory
@@ -61,7 +63,8 @@ class Ticket:
     body: bytes | None
     path: str | None
     size: int
-    asset: int | None
+    asset: Asset | None
+    who: Initiator
     stamp: bytes
     expires: float
     format: str
@@ -137,7 +140,8 @@ class Express:
             body=body,
             path=path,
             size=size,
-            asset=None if found.asset is None else found.asset.id,
+            asset=found.asset,
+            who=current(),
             stamp=stamp,
             expires=self._clock() + min(SECONDS, found.fresh_for),
             format=str(fields.get("format", "")),
@@ -148,7 +152,7 @@ class Express:
     def sent(self, ticket: Ticket, status: int, size: int, request_id: str, client: str) -> None:
         """A replay went out whole: it is counted and logged like any other answer."""
         if status == 200 and ticket.asset is not None:
-            self._downloads.count(ticket.asset)
+            self._downloads.count(ticket.asset.id)
         self.replayed(ticket, status, size, request_id, client)
 
     def _head(self, line: bytes, headers: Mapping[str, str]) -> bytes:

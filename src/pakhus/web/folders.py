@@ -7,8 +7,9 @@ from dataclasses import replace
 from pakhus.domain.errors import Forbidden, NotFound
 from pakhus.domain.security import Permission, may
 from pakhus.engine.browse import Browser
-from pakhus.engine.content import Engine, Request
+from pakhus.engine.content import Engine
 from pakhus.engine.found import Found, Visit
+from pakhus.engine.request import Request
 from pakhus.kit.context import Reply
 from pakhus.rest.listing import render
 from pakhus.web.problems import page

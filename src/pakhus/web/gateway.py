@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from pakhus.domain.errors import (
-    BadPath,
     Forbidden,
     NotFound,
+    OutOfScope,
     PakhusError,
     RepositoryNotFound,
     Unauthenticated,
 )
+from pakhus.domain.initiator import current, identified
 from pakhus.domain.repository import Repository
-from pakhus.engine.content import Engine, Request
+from pakhus.domain.security import Actor
+from pakhus.engine.catalog import Catalog
+from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
 from pakhus.engine.found import Found
-from pakhus.kit.context import Reply
+from pakhus.engine.request import Entering, Request
+from pakhus.kit.context import Context, Reply
 from pakhus.kit.format import Format
-from pakhus.kit.paths import flaw, quoted, template
+from pakhus.services.download_log import DownloadLog
 from pakhus.web import problems
-from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send, decoded
+from pakhus.web.addresses import Address, Addresses
+from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send
 from pakhus.web.express import Express
-from pakhus.web.identify import Accounts, identify
+from pakhus.web.identify import Accounts, identify, initiator_of
 from pakhus.web.respond import send_found, send_reply
-
-PREFIX = "/repository/"
 
 
 class Folders(Protocol):
@@ -36,13 +38,32 @@ class Folders(Protocol):
     async def __call__(self, request: Request) -> Found | Reply | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What a URL means: a path in a repository, and how links are written back in the client's terms."""
+@dataclass(slots=True)
+class _Asked:
+    """What is known of a request, as far as it has come."""
 
-    repository: str
-    path: str
-    link: Callable[[str], str]
+    address: Address | None = None
+    format: Format | None = None
+    repository: Repository | None = None
+    started: bool = False
+
+    def challenge(self, catalog: Catalog, exchange: Exchange) -> str:
+        """What the format tells a client to log in with; empty for Basic."""
+        if self.format is None or self.address is None:
+            return ""
+        repository = self.repository
+        return self.format.challenge(
+            Context(
+                repository="" if repository is None else repository.name,
+                path=self.address.path,
+                params={},
+                query=exchange.query,
+                accept="",
+                settings=None if repository is None else catalog.options(repository),
+                link=self.address.link,
+                method=exchange.method,
+            )
+        )
 
 
 class Gateway:
@@ -51,6 +72,7 @@ class Gateway:
         engine: Engine,
         accounts: Accounts,
         downloads: Downloads,
+        download_log: DownloadLog,
         express: Express,
         origins: Origins,
         folders: Folders,
@@ -61,21 +83,20 @@ class Gateway:
         self._engine = engine
         self._accounts = accounts
         self._downloads = downloads
+        self._download_log = download_log
         self._express = express
         self._origins = origins
         self._folders = folders
         self._rest = rest
         self._max_body = max_body
-        self._mounts = [
-            (template(mount.outside), mount) for format in engine.catalog.formats.values() for mount in format.mounts
-        ]
+        self._addresses = Addresses(engine.catalog, origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, max_body=self._max_body)
-        if exchange.target.startswith(PREFIX) or self._mounted(exchange):
+        if self._addresses.leads_inside(exchange):
             await self._answer(exchange)
         else:
             await self._pass_on(exchange)
@@ -89,24 +110,21 @@ class Gateway:
             actor = await identify(exchange, self._accounts, self._origins.address(exchange))
             exchange.check_size()
         except PakhusError as error:
+            state["refused"] = error
             await send_reply(exchange, self._closing(exchange, problems.reply_for(error, None)))
             return
         state["actor"] = actor
+        identified(initiator_of(actor, exchange))
         exchange.note(actor=actor.user)
         await self._rest(exchange.scope, exchange.receive, exchange.send)
 
     async def _answer(self, exchange: Exchange) -> None:
-        format: Format | None = None
-        started = False
+        asked = _Asked()
         stamp = self._express.stamp()
         try:
             await self._engine.catalog.refresh()
-            address = self._address(exchange)
-            repository = self._engine.catalog.get(address.repository)
-            format = self._engine.catalog.format(repository)
-            exchange.note(repository=repository.name, format=repository.format)
-            answer = await self._handle(exchange, repository, format, address)
-            started = True
+            answer = await self._handle(exchange, asked)
+            asked.started = True
             if isinstance(answer, Reply):
                 await send_reply(exchange, answer)
             else:
@@ -115,43 +133,94 @@ class Gateway:
             exchange.note(outcome="client_gone")
         except PakhusError as error:
             exchange.note(outcome="refused", reason=error.message)
-            await send_reply(exchange, self._closing(exchange, problems.reply_for(error, format)))
+            exchange.scope["state"]["refused"] = error
+            reply = problems.reply_for(error, asked.format, asked.challenge(self._engine.catalog, exchange))
+            await send_reply(exchange, self._closing(exchange, reply))
         except Exception as error:
-            if started:
+            if asked.started:
                 raise
             exchange.note(outcome="incident")
             await send_reply(exchange, self._closing(exchange, problems.incident(error)))
 
     async def _send(self, exchange: Exchange, found: Found, stamp: bytes) -> None:
-        headers = await send_found(exchange, found, count=self._downloads.count)
+        def counted(asset_id: int) -> None:
+            self._downloads.count(asset_id)
+            if found.asset is not None:
+                self._download_log.add(current(), found.asset.repository, found.asset.path, found.body.size or 0)
+
+        headers = await send_found(exchange, found, count=counted)
         key = exchange.scope["state"].get("ticket")
         if key is not None and headers is not None:
             await self._express.offer(key, found, headers, stamp, exchange.logged())
 
-    async def _handle(
-        self, exchange: Exchange, repository: Repository, format: Format, address: Address
-    ) -> Found | Reply:
-        actor = await identify(exchange, self._accounts, self._origins.address(exchange), format.credentials)
+    async def _handle(self, exchange: Exchange, asked: _Asked) -> Found | Reply:
+        asked.address = address = self._addresses.of(exchange)
+        asked.format = address.format
+        if address.repository is None:
+            return await self._enter(exchange, address)
+        if not address.is_open:
+            raise RepositoryNotFound(f"there is no repository '{address.repository}' here")
+        asked.repository = repository = self._engine.catalog.get(address.repository)
+        asked.format = format = self._engine.catalog.format(repository)
+        exchange.note(repository=repository.name, format=repository.format)
+        actor = await self._identified(exchange, format)
         exchange.note(actor=actor.user)
+        identified(initiator_of(actor, exchange))
         exchange.check_size()
-        path = format.canonical(address.path)
         request = Request(
             repository=repository,
             method=exchange.method,
-            path=path,
+            path=format.canonical(address.path),
             query=exchange.query,
+            pairs=exchange.pairs,
             headers=exchange.headers,
             body=exchange.body(),
             size=exchange.size,
             actor=actor,
             link=address.link,
+            locate=address.locate,
         )
+        if (
+            actor.anonymous
+            and not actor.passing
+            and not format.open_to_anonymous(self._engine.catalog.options(repository))
+        ):
+            raise Unauthenticated("authentication is required")
         try:
             return await self._found(request, format)
+        except OutOfScope as error:
+            if actor.passing:
+                raise Unauthenticated(error.message) from error
+            raise
         except Forbidden as error:
             if actor.anonymous:
                 raise Unauthenticated(f"authentication is required: {error.message}") from error
             raise
+
+    async def _identified(self, exchange: Exchange, format: Format) -> Actor:
+        client = self._origins.address(exchange)
+        return await identify(exchange, self._accounts, client, format.credentials, format=format.name)
+
+    async def _enter(self, exchange: Exchange, address: Address) -> Reply:
+        format = address.format
+        assert format is not None
+        actor = await self._identified(exchange, format)
+        exchange.note(actor=actor.user, format=format.name)
+        identified(initiator_of(actor, exchange))
+        exchange.check_size()
+        entering = Entering(
+            method=exchange.method,
+            path=address.path,
+            query=exchange.query,
+            pairs=exchange.pairs,
+            headers=exchange.headers,
+            body=exchange.body(),
+            size=exchange.size,
+            actor=actor,
+            link=address.link,
+            locate=address.locate,
+        )
+        return await self._engine.enter(entering, format)
 
     async def _found(self, request: Request, format: Format) -> Found | Reply:
         folder = request.method in ("GET", "HEAD") and (not request.path or request.path.endswith("/"))
@@ -164,39 +233,6 @@ class Gateway:
                 return listing
             raise
 
-    # -- addresses -------------------------------------------------------------------------------------------------
-
-    def _mounted(self, exchange: Exchange) -> bool:
-        return any(pattern.match(exchange.target) is not None for pattern, _ in self._mounts)
-
-    def _address(self, exchange: Exchange) -> Address:
-        base = self._origins.base_url(exchange)
-        if not exchange.target.startswith(PREFIX):
-            return self._mount_address(exchange, base)
-        name, slash, rest = exchange.target[len(PREFIX) :].partition("/")
-        if not slash:
-            raise BadPath(f"the URL of a repository ends with a slash: {PREFIX}{decoded(name)}/")
-        name, path = decoded(name), _checked(rest)
-        return Address(name, path, lambda inner: f"{base}{PREFIX}{name}/{quoted(inner)}")
-
-    def _mount_address(self, exchange: Exchange, base: str) -> Address:
-        target = _checked(exchange.target.lstrip("/"))
-        for pattern, mount in self._mounts:
-            params = pattern.match("/" + target)
-            if params is None or "repository" not in params:
-                continue
-            outside = mount.outside.replace("{repository}", params["repository"])
-            prefix, inner = outside.partition("{rest")[0], mount.inside.partition("{rest")[0]
-            inside = mount.inside.replace("{rest}", params.get("rest", ""))
-
-            def link(path: str, prefix: str = prefix, inner: str = inner, name: str = params["repository"]) -> str:
-                if inner and path.startswith(inner):
-                    return f"{base}{prefix}{quoted(path[len(inner) :])}"
-                return f"{base}{PREFIX}{name}/{quoted(path)}"
-
-            return Address(params["repository"], inside, link)
-        raise RepositoryNotFound("Repository not found")
-
     def _closing(self, exchange: Exchange, reply: Reply) -> Reply:
         """A client that waits for leave to send its body does not send it now (RFC 9110, section 10.1.1).
 
@@ -205,10 +241,3 @@ class Gateway:
         if exchange.consumed or "expect" not in exchange.headers:
             return reply
         return Reply(reply.status, reply.body, {**reply.headers, "connection": "close"})
-
-
-def _checked(encoded: str) -> str:
-    path = decoded(encoded)
-    if problem := flaw(path):
-        raise BadPath(problem)
-    return path

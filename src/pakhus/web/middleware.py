@@ -10,21 +10,26 @@ from typing import Any
 
 import structlog
 
+from pakhus.domain.errors import Denied, PakhusError
+from pakhus.domain.initiator import Initiator, acting, current
 from pakhus.web.exchange import App, Receive, Scope, Send
 
 log = structlog.get_logger()
 REQUEST_ID = re.compile(r"[\w.\-:/+=]{1,128}\Z")
 Observe = Callable[[str, int, str, str, float, int], None]
 """Told of every request: method, status, kind of URL, format, seconds, body bytes sent."""
+Refuse = Callable[[PakhusError, Initiator, str, str, str], None]
+"""Told of every error that became an answer: the error, who asked, method, path, repository."""
 
 
 class Middleware:
     """The outermost application. `server` is the Server header; Nexus's clients read a version in it."""
 
-    def __init__(self, app: App, *, server: str, observe: Observe) -> None:
+    def __init__(self, app: App, *, server: str, observe: Observe, refuse: Refuse) -> None:
         self._app = app
         self._server = server.encode()
         self._observe = observe
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,13 +50,20 @@ class Middleware:
                 seen.sent += len(message.get("body", b""))
             await send(message)
 
-        try:
-            await self._app(scope, receive, sending)
-        finally:
-            seconds = time.perf_counter() - started
-            _log(scope, request_id, seen, seconds, fields)
-            kind = _kind(scope["path"])
-            self._observe(scope["method"], seen.status, kind, fields.get("format", ""), seconds, seen.sent)
+        client = scope.get("client")
+        with acting(Initiator("", address=client[0] if client else "", request_id=request_id)):
+            try:
+                await self._app(scope, receive, sending)
+            finally:
+                seconds = time.perf_counter() - started
+                _log(scope, request_id, seen, seconds, fields)
+                kind = _kind(scope["path"])
+                self._observe(scope["method"], seen.status, kind, fields.get("format", ""), seconds, seen.sent)
+                refused = state.get("refused")
+                if refused is None and seen.status in (401, 403):
+                    refused = Denied(fields.get("reason", ""))
+                if refused is not None:
+                    self._refuse(refused, current(), scope["method"], scope["path"], fields.get("repository", ""))
 
 
 class _Seen:

@@ -19,17 +19,17 @@ REALM = "Sonatype Nexus Repository Manager"
 CHALLENGE = f'BASIC realm="{REALM}"'
 
 
-def reply_for(error: PakhusError, format: Format | None) -> Reply:
-    """What the client gets to see."""
+def reply_for(error: PakhusError, format: Format | None, challenge: str = "") -> Reply:
+    """What the client gets to see; `challenge` is what it is told to log in with, if not by Basic."""
     reply = page(error.status, error.message) if format is None else format.problem(error)
-    headers = {**reply.headers, **_headers(error, reply)}
+    headers = {**reply.headers, **_headers(error, reply, challenge or CHALLENGE)}
     return replace(reply, headers=headers, reason=reply.reason or error.message)
 
 
-def _headers(error: PakhusError, reply: Reply) -> dict[str, str]:
+def _headers(error: PakhusError, reply: Reply, challenge: str) -> dict[str, str]:
     headers = {"cache-control": "no-cache, no-store"}
     if isinstance(error, Unauthenticated) and "www-authenticate" not in reply.headers:
-        headers["www-authenticate"] = CHALLENGE
+        headers["www-authenticate"] = challenge
     if isinstance(error, NotAllowed):
         headers["allow"] = ", ".join(error.allow)
     if isinstance(error, TooManyRequests):

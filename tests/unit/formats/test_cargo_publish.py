@@ -203,6 +203,7 @@ def test_facts_are_those_of_the_manifest() -> None:
     packed = read_crate(io.BytesIO(crate("web", "1.0.0", manifest=MANIFEST)))
     assert packed.folder == "web-1.0.0"
     assert facts(packed) == {
+        "name": "web",
         "description": "A web",
         "license": "LICENSE",
         "keywords": ["a", "b"],

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pakhus.formats.nuget.leaves import Page, Registration
-from pakhus.formats.nuget.registration import REGISTRATION, SEMVER2
+from pakhus.formats.nuget.registration import REGISTRATION, SEMVER2, joined
 from pakhus.kit.context import Context
 
 SOURCE = "https://upstream.example/reg/foo/index.json"
@@ -72,11 +75,22 @@ def test_pages_of_their_own_stay_so() -> None:
 
 def test_the_first_member_tells_of_a_version() -> None:
     first, second = (
-        upstream(inlined(item("2.0.0", title="ours"))),
-        upstream(inlined(item("1.0.0"), item("2.0.0")), APART),
+        upstream(inlined(item("2.0.0", title="in the page"), item("4.0.0", title="ours"))),
+        upstream(inlined(item("0.9.0"), item("4.0.0")), APART),
     )
 
     merged = REGISTRATION.merge(context(), [first, second])
 
-    assert [(leaf.version, leaf.entry.get("title")) for leaf in merged.leaves] == [("1.0.0", None), ("2.0.0", "ours")]
+    assert [(leaf.version, leaf.entry.get("title")) for leaf in merged.leaves] == [("0.9.0", None), ("4.0.0", "ours")]
     assert [page.leaves is None for page in merged.pages] == [False, True]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5)), max_size=8))
+def test_pages_that_overlap_become_one(bounds: list[tuple[int, int]]) -> None:
+    pages = [Page(f"1.{low}.0", f"1.{low + more}.0", 1) for low, more in bounds]
+
+    found = joined(pages)
+
+    for number in range(40):
+        version = f"1.{number}.0"
+        assert sum(page.covers(version) for page in found) == any(page.covers(version) for page in pages)

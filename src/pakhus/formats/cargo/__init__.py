@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from pakhus.domain.content import Asset
+from pakhus.domain.content import Asset, Component
 from pakhus.domain.errors import PakhusError, Unauthenticated
 from pakhus.domain.repository import RepositoryType
 from pakhus.domain.security import Permission
@@ -70,6 +70,9 @@ class Cargo(Format):
 
     def prerelease(self, version: str) -> bool:
         return semver_prerelease(version)
+
+    def title(self, component: Component) -> str:
+        return str(component.attributes.get("name", component.name))
 
     def browse(self, asset: Asset) -> Sequence[str]:
         """`serde / 1.0.0 / serde-1.0.0.crate`."""

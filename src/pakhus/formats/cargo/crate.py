@@ -23,7 +23,7 @@ from pakhus.kit.format import File
 CONTENT_TYPE = "application/gzip"
 LIMITS = Limits(entries=200_000, member=4 << 20, total=4 << 30)
 README_LIMIT = 32 << 10
-TEXTS = ("description", "license", "homepage", "repository", "documentation", "links")
+TEXTS = ("name", "description", "license", "homepage", "repository", "documentation", "links")
 LISTS = ("keywords", "categories", "authors")
 _README = re.compile(r"[^/]+/readme(?:\.(?:md|markdown|txt|rst))?", re.IGNORECASE)
 

@@ -16,19 +16,17 @@ _REPLACEMENT = (
 replace-with = "{name}"
 """
 )
+_LOGIN = "printf 'Basic %s' \"$(printf %s '{user}:{password}' | base64 -w0)\" | cargo login --registry {name}\n"
 _COMMANDS = """\
-cargo add --registry {name} <crate>
+cargo add --registry {name} <package>
 cargo publish --registry {name}
 """
 
 USAGE = (
     Snippet("cargo", _REGISTRY, file="~/.cargo/config.toml", language="toml"),
+    Snippet("cargo", _LOGIN + _COMMANDS),
     Snippet("cargo: in place of the default registry", _REPLACEMENT, file="~/.cargo/config.toml", language="toml"),
-    Snippet(
-        "cargo: log in",
-        "printf 'Basic %s' \"$(printf %s '{user}:{password}' | base64 -w0)\" | cargo login --registry {name}",
-    ),
-    Snippet("cargo: use and publish", _COMMANDS),
+    Snippet("cargo: in place of the default registry", _LOGIN + "cargo add <package>"),
 )
 
 _ASK = (

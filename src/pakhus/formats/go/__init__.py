@@ -20,18 +20,17 @@ from pakhus.kit.format import Action, Clue, Format, Snippet
 from pakhus.kit.versions import go_key, go_prerelease
 
 USAGE = (
-    Snippet("go", "go env -w GOPROXY={url}"),
+    Snippet("go", "machine {host}\nlogin {user}\npassword {password}\n", file="~/.netrc", language="text"),
     Snippet(
-        "go: log in (needs https)",
-        "machine {host}\nlogin {user}\npassword {password}\n",
-        file="~/.netrc",
-        language="text",
+        "go",
+        """\
+go env -w GOPROXY={url}
+# Over plain http go sends no credentials; modules of one's own are not in the checksum database.
+go env -w GONOSUMDB=<module>
+go get <module>
+""",
     ),
-    Snippet("go: own modules are not in the checksum database", "go env -w GONOSUMDB=example.com/own/*"),
-    Snippet(
-        "curl: publish",
-        "curl -u {user}:{password} -T module.zip {url}example.com/own/module/@v/v1.0.0.zip",
-    ),
+    Snippet("curl: publish", "curl -f -u {user}:{password} -T module.zip {url}<module>/@v/v1.0.0.zip"),
 )
 
 FIRST_PROXY = r"go env GOPROXY | tr ',|' '\n' | head -n 1"

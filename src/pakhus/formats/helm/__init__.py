@@ -20,10 +20,11 @@ from pakhus.kit.wire import dump_json
 USAGE = (
     Snippet(
         "helm",
-        "helm repo add {name} {url} --username {user} --password {password}\nhelm repo update {name}",
+        "helm repo add {name} {url} --username {user} --password {password}\nhelm repo update {name}\n"
+        "helm pull {name}/<chart>",
     ),
     Snippet("cm-push", "helm cm-push mychart-0.1.0.tgz {name}"),
-    Snippet("curl", "curl -u {user}:{password} --data-binary @mychart-0.1.0.tgz {url}api/charts"),
+    Snippet("curl", "curl -f -u {user}:{password} --data-binary @mychart-0.1.0.tgz {url}api/charts"),
 )
 
 READING = (

@@ -90,7 +90,7 @@ publishing {
 _SBT = """\
 resolvers += "{name}" at "{url}"
 publishTo := Some("{name}" at "{url}")
-credentials += Credentials("Sonatype Nexus Repository Manager", "{host}", "{user}", "{password}")
+credentials += Credentials("Sonatype Nexus Repository Manager", "{hostname}", "{user}", "{password}")
 """
 
 _DEPLOY = (

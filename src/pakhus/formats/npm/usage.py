@@ -1,29 +1,36 @@
-"""How npm, pnpm and yarn are set up for a repository."""
+"""How npm, pnpm and yarn are set up for a repository; the client tests run what stands here."""
 
 from __future__ import annotations
 
 from pakhus.kit.format import Snippet
 
-NPMRC = """\
+_LOGIN = "\"$(printf %s '{user}:{password}' | base64 -w0)\""
+_CONFIG = "config set registry {url}\n{tool} config set //{below}:_auth " + _LOGIN
+_CLASSIC = """\
+cat >> ~/.npmrc <<END
 registry={url}
-//{host}/repository/{name}/:_authToken=${{NPM_TOKEN}}
+//{below}:_auth=$(printf %s '{user}:{password}' | base64 -w0)
+//{below}:always-auth=true
+END
 """
-YARN_CLASSIC = """\
-registry={url}
-//{host}/repository/{name}/:_authToken=${{NPM_TOKEN}}
-always-auth=true
-"""
-YARN_BERRY = """\
+_BERRY = """\
 npmRegistryServer: "{url}"
 npmAlwaysAuth: true
-npmAuthToken: "${{NPM_TOKEN}}"
+npmAuthIdent: "{user}:{password}"
 """
 
+
+def _configure(tool: str) -> str:
+    return f"{tool} {_CONFIG.replace('{tool}', tool)}"
+
+
 USAGE = (
-    Snippet("npm", "npm login --registry={url} --auth-type=legacy"),
-    Snippet("npm", NPMRC, file=".npmrc", language="ini"),
-    Snippet("npm", "npm install --registry={url} <package>\nnpm publish --registry={url}"),
-    Snippet("pnpm", NPMRC, file=".npmrc", language="ini"),
-    Snippet("yarn classic", YARN_CLASSIC, file=".npmrc", language="ini"),
-    Snippet("yarn", YARN_BERRY, file=".yarnrc.yml", language="yaml"),
+    Snippet("npm", _configure("npm")),
+    Snippet("npm", "npm install <package>\nnpm publish"),
+    Snippet("pnpm", _configure("pnpm")),
+    Snippet("pnpm", "pnpm add <package>\npnpm publish"),
+    Snippet("yarn classic", _CLASSIC),
+    Snippet("yarn classic", "yarn add <package>\nyarn publish"),
+    Snippet("yarn", _BERRY, file=".yarnrc.yml", language="yaml"),
+    Snippet("yarn", "yarn add <package>\nyarn npm publish"),
 )

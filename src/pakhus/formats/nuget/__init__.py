@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Option
 
-from pakhus.domain.content import Asset
+from pakhus.domain.content import Asset, Component
 from pakhus.domain.errors import PakhusError
 from pakhus.domain.repository import RepositoryType
 from pakhus.domain.security import Permission
@@ -21,7 +21,7 @@ from pakhus.formats.nuget.names import CONTENT, canonical
 from pakhus.formats.nuget.registration import REGISTRATION, REGISTRATION_PAGE, RegistrationLeaf
 from pakhus.formats.nuget.search import Autocomplete, Search
 from pakhus.formats.nuget.symbols import SymbolFile
-from pakhus.formats.nuget.usage import USAGE
+from pakhus.formats.nuget.usage import CLUES, USAGE
 from pakhus.kit.context import Reply, Settings
 from pakhus.kit.format import ANY, BASIC, BEARER, Action, Credential, Format, UploadForm
 from pakhus.kit.versions import nuget_key, nuget_prerelease
@@ -102,6 +102,7 @@ class Nuget(Format):
         "nuget.is_prerelease": "prerelease",
     }
     usage = USAGE
+    clues = CLUES
 
     def canonical(self, path: str) -> str:
         return canonical(path)
@@ -111,6 +112,9 @@ class Nuget(Format):
 
     def prerelease(self, version: str) -> bool:
         return nuget_prerelease(version)
+
+    def title(self, component: Component) -> str:
+        return str(component.attributes.get("id", component.name))
 
     def browse(self, asset: Asset) -> Sequence[str]:
         """Id, version, file: without the folder that they are all in."""

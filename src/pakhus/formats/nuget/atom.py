@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -19,7 +19,8 @@ from pakhus.domain.content import ALGORITHMS
 from pakhus.formats.nuget.leaves import UNLISTED, Leaf
 from pakhus.formats.nuget.names import full, normal_range
 from pakhus.formats.nuget.nuspec import semver2
-from pakhus.kit.context import Context
+from pakhus.kit.context import Context, Headers
+from pakhus.kit.format import BREAK, Document, Model
 from pakhus.kit.wire import parse_xml
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -40,9 +41,24 @@ class Feed:
     next: str = ""
 
 
+class Fed(Document[Model]):
+    """A document that an upstream of version 2 tells by a feed, in pages."""
+
+    pages = 100
+
+    def following(self, ctx: Context, headers: Headers, body: Callable[[], bytes]) -> str:
+        pages = body()
+        return _page(ctx, pages.rpartition(BREAK)[2]).next if is_feed(pages) else ""
+
+
 def by_id(id: str) -> str:
     """The location of all versions of a package below a version 2 feed."""
     return f"FindPackagesById()?id='{quote(id, safe='')}'&semVerLevel=2.0.0"
+
+
+def by_key(id: str, version: str) -> str:
+    """The location of one version."""
+    return f"Packages(Id='{quote(id, safe='')}',Version='{quote(version, safe='')}')"
 
 
 def base64_of(hexadecimal: str) -> str:
@@ -52,8 +68,17 @@ def base64_of(hexadecimal: str) -> str:
 # Reading
 
 
+def is_feed(body: bytes) -> bool:
+    return body.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"<"
+
+
 def read(ctx: Context, body: bytes) -> Feed:
-    """Raises `Invalid` for what is no XML."""
+    """All pages of a feed. Raises `Invalid` for what is no XML."""
+    pages = [_page(ctx, page) for page in body.split(BREAK)]
+    return Feed(tuple(leaf for page in pages for leaf in page.leaves), pages[-1].next)
+
+
+def _page(ctx: Context, body: bytes) -> Feed:
     root = parse_xml(body)
     entries = [root] if root.tag == f"{{{ATOM}}}entry" else list(root.iter(f"{{{ATOM}}}entry"))
     links = root.findall(f"{{{ATOM}}}link[@rel='next']")

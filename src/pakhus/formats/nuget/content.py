@@ -15,7 +15,7 @@ from pakhus.formats.nuget.names import CONTENT, coordinates, key
 from pakhus.formats.nuget.registration import REGISTRATION, SEMVER2
 from pakhus.formats.nuget.upstream import CONTENT_TYPES, below, is_v2, members
 from pakhus.kit.context import Context, Upstream
-from pakhus.kit.format import Document, File
+from pakhus.kit.format import File
 from pakhus.kit.versions import nuget_key
 from pakhus.kit.wire import dump_json, parse_json
 
@@ -27,7 +27,7 @@ def ordered(versions: Iterable[str]) -> Versions:
     return tuple(sorted({key(version) for version in versions}, key=nuget_key))
 
 
-class VersionList(Document[Versions]):
+class VersionList(atom.Fed[Versions]):
     """All versions of a package, the unlisted ones too."""
 
     path = CONTENT + "/{id}/index.json"
@@ -39,7 +39,7 @@ class VersionList(Document[Versions]):
         return ordered(component.version for component in components if component.assets) or None
 
     def parse(self, ctx: Context, body: bytes) -> Versions:
-        if body.lstrip()[:1] == b"<":
+        if atom.is_feed(body):
             return ordered(leaf.version for leaf in atom.read(ctx, body).leaves)
         versions = members(parse_json(body), "a list of versions").get("versions")
         if not isinstance(versions, list):

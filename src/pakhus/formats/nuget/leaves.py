@@ -63,6 +63,12 @@ class Page:
     leaves: tuple[Leaf, ...] | None = None
     source: str = ""
 
+    def covers(self, version: str) -> bool:
+        return nuget_key(self.lower) <= nuget_key(version) <= nuget_key(self.upper)
+
+    def overlaps(self, other: Page) -> bool:
+        return nuget_key(self.lower) <= nuget_key(other.upper) and nuget_key(other.lower) <= nuget_key(self.upper)
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:

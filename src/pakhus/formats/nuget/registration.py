@@ -8,7 +8,7 @@ that of its leaf.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin
 
@@ -20,7 +20,7 @@ from pakhus.formats.nuget.names import REGISTRATIONS, key
 from pakhus.formats.nuget.nuspec import semver2
 from pakhus.formats.nuget.upstream import REGISTRATION_TYPES, below, is_v2, members
 from pakhus.kit.context import Context, Headers, Upstream
-from pakhus.kit.format import Document
+from pakhus.kit.format import BREAK, Document
 from pakhus.kit.versions import nuget_key
 from pakhus.kit.wire import dump_json, parse_json
 
@@ -137,7 +137,20 @@ def read_page(source: str, found: Mapping[str, Any]) -> Page:
     return Page(key(found["lower"]), key(found["upper"]), int(found["count"]), leaves, urljoin(source, found["@id"]))
 
 
-class RegistrationIndex(Document[Registration]):
+def pages_of(ctx: Context, body: bytes) -> list[Page]:
+    """The pages of an upstream's index, or the page that a document is; of several documents, those of each."""
+    found: list[Page] = []
+    for document in body.split(BREAK):
+        told = members(parse_json(document), "a page of a registration")
+        items = told.get("items")
+        if not isinstance(items, list):
+            raise UpstreamRefused("the upstream's answer is not a registration")
+        of_index = "lower" not in told
+        found += [read_page(ctx.source, page) for page in items] if of_index else [read_page(ctx.source, told)]
+    return found
+
+
+class RegistrationIndex(atom.Fed[Registration]):
     """`{id}/index.json`."""
 
     path = HIVE + "/{id}/index.json"
@@ -150,7 +163,7 @@ class RegistrationIndex(Document[Registration]):
         return Registration(paged(leaves, inline=len(leaves) <= INLINED)) if leaves else None
 
     def parse(self, ctx: Context, body: bytes) -> Registration:
-        if body.lstrip()[:1] == b"<":
+        if atom.is_feed(body):
             return Registration(paged(ordered(atom.read(ctx, body).leaves), inline=True))
         items = members(parse_json(body), "a registration").get("items")
         if not isinstance(items, list):
@@ -158,10 +171,14 @@ class RegistrationIndex(Document[Registration]):
         return Registration(tuple(read_page(ctx.source, page) for page in items))
 
     def merge(self, ctx: Context, models: Sequence[Registration]) -> Registration:
-        """What is told at once is told together; pages of their own stay so, and are merged where they are."""
-        inline = ordered(leaf for model in models for leaf in model.leaves)
-        apart = {(p.lower, p.upper): p for model in models for p in reversed(model.pages) if p.leaves is None}
-        pages = (*paged(inline, inline=True), *apart.values())
+        """Pages of their own stay so, and tell what any member has between their bounds; the rest is told at once.
+
+        A page that overlaps another one is joined with it: each version is told in one place only.
+        """
+        apart = joined(page for model in models for page in model.pages if page.leaves is None)
+        leaves = ordered(leaf for model in models for leaf in model.leaves)
+        inline = [leaf for leaf in leaves if not any(page.covers(leaf.key) for page in apart)]
+        pages = (*paged(inline, inline=True), *apart)
         return Registration(tuple(sorted(pages, key=lambda page: (nuget_key(page.lower), nuget_key(page.upper)))))
 
     def dump(self, ctx: Context, model: Registration) -> bytes:
@@ -178,13 +195,26 @@ class RegistrationIndex(Document[Registration]):
             },
         )
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return coding(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         if is_v2(ctx):
             return Origin(atom.by_id(ctx["id"]))
         return Origin(await below(upstream, REGISTRATION_TYPES, f"{ctx['id']}/index.json"))
+
+
+def joined(pages: Iterable[Page]) -> list[Page]:
+    """Pages told apart, without overlaps; the count of a page that was joined is the most that it can have."""
+    found: list[Page] = []
+    for page in sorted(pages, key=lambda page: nuget_key(page.lower)):
+        if found and nuget_key(page.lower) <= nuget_key(found[-1].upper):
+            last = found.pop()
+            upper = max(last.upper, page.upper, key=nuget_key)
+            same = (last.lower, last.upper) == (page.lower, page.upper)
+            page = Page(last.lower, upper, max(last.count, page.count) if same else last.count + page.count)
+        found.append(page)
+    return found
 
 
 def visible(ctx: Context, pages: Iterable[Page]) -> list[Page]:
@@ -201,8 +231,12 @@ def visible(ctx: Context, pages: Iterable[Page]) -> list[Page]:
 REGISTRATION = RegistrationIndex()
 
 
-class RegistrationPage(Document[Page]):
-    """`{id}/page/{lower}/{upper}.json`: in a group also what other members have between these versions."""
+class RegistrationPage(atom.Fed[Page]):
+    """`{id}/page/{lower}/{upper}.json`: what there is between these versions.
+
+    A group asks for pages that an upstream has cut otherwise: then it is asked for its index, and for all of its pages
+    that overlap.
+    """
 
     path = HIVE + "/{id}/page/{lower}/{upper}.json"
 
@@ -215,7 +249,22 @@ class RegistrationPage(Document[Page]):
         return Page(ctx["lower"], ctx["upper"], len(held), tuple(held)) if held else None
 
     def parse(self, ctx: Context, body: bytes) -> Page:
-        return read_page(ctx.source, members(parse_json(body), "a page of a registration"))
+        wanted = Page(ctx["lower"], ctx["upper"], 0)
+        if atom.is_feed(body):
+            leaves = atom.read(ctx, body).leaves
+        else:
+            told = [leaf for page in pages_of(ctx, body) for leaf in page.leaves or ()]
+            leaves = tuple(told)
+        held = [leaf for leaf in ordered(leaves) if wanted.covers(leaf.key)]
+        return Page(ctx["lower"], ctx["upper"], len(held), tuple(held))
+
+    def following(self, ctx: Context, headers: Headers, body: Callable[[], bytes]) -> str:
+        if atom.is_feed(body()):
+            return super().following(ctx, headers, body)
+        wanted = Page(ctx["lower"], ctx["upper"], 0)
+        index, *told = body().split(BREAK)
+        apart = [page for page in pages_of(ctx, index) if page.leaves is None and page.overlaps(wanted)]
+        return apart[len(told)].source if len(told) < len(apart) else ""
 
     def merge(self, ctx: Context, models: Sequence[Page]) -> Page:
         leaves = ordered(leaf for model in models for leaf in model.leaves or ())
@@ -227,15 +276,18 @@ class RegistrationPage(Document[Page]):
         link = ctx.link(f"{home(ctx, ctx['id'])}/page/{page.lower}/{page.upper}.json")
         return packed(ctx, {**page_object(ctx, page, index), "@id": link, "@context": CONTEXT})
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return coding(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         found = await upstream.model(REGISTRATION, hive=ctx["hive"], id=ctx["id"])
+        wanted = Page(ctx["lower"], ctx["upper"], 0)
         for page in found.pages:
             if page.leaves is None and (page.lower, page.upper) == (ctx["lower"], ctx["upper"]):
                 return Origin(page.source)
-        raise NotFound(f"the upstream has no such page of {ctx['id']}")
+        if not any(page.overlaps(wanted) for page in found.pages):
+            raise NotFound(f"the upstream has nothing of {ctx['id']} between {wanted.lower} and {wanted.upper}")
+        return await REGISTRATION.origin(ctx, upstream)
 
 
 class RegistrationLeaf(Document[Leaf]):
@@ -250,8 +302,8 @@ class RegistrationLeaf(Document[Leaf]):
         return next(iter(shown(ctx, leaves_of(components))), None)
 
     def parse(self, ctx: Context, body: bytes) -> Leaf:
-        if body.lstrip()[:1] == b"<":
-            return next(leaf for leaf in atom.read(ctx, body).leaves if leaf.key == key(ctx["version"]))
+        if atom.is_feed(body):
+            return atom.read(ctx, body).leaves[0]
         found = members(parse_json(body), "a leaf of a registration")
         return Leaf(
             ctx["id"],
@@ -276,12 +328,12 @@ class RegistrationLeaf(Document[Leaf]):
         }
         return packed(ctx, document)
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return coding(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         if is_v2(ctx):
-            return Origin(atom.by_id(ctx["id"]))
+            return Origin(atom.by_key(ctx["id"], ctx["version"]))
         return Origin(await below(upstream, REGISTRATION_TYPES, f"{ctx['id']}/{ctx['version']}.json"))
 
 

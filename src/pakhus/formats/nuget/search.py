@@ -19,9 +19,8 @@ from pakhus.formats.nuget import atom
 from pakhus.formats.nuget.leaves import Leaf, leaves_of, ordered
 from pakhus.formats.nuget.names import REGISTRATIONS, key
 from pakhus.formats.nuget.registration import SEMVER2, read_leaf
-from pakhus.formats.nuget.upstream import AUTOCOMPLETE_TYPES, SEARCH_TYPES, is_v2, members, resource
+from pakhus.formats.nuget.upstream import AUTOCOMPLETE_TYPES, SEARCH_TYPES, is_v2, members, query_age, resource
 from pakhus.kit.context import Context, Upstream
-from pakhus.kit.format import Document
 from pakhus.kit.versions import nuget_key
 from pakhus.kit.wire import dump_json, parse_json
 
@@ -144,7 +143,7 @@ def grouped(leaves: Iterable[Leaf]) -> dict[str, list[Leaf]]:
     return packages
 
 
-class Search(Document[Results]):
+class Search(atom.Fed[Results]):
     path = "v3/query"
     query: ClassVar[tuple[str, ...]] = ("q", "prerelease", "semVerLevel", "packageType", "skip", "take")
 
@@ -162,7 +161,7 @@ class Search(Document[Results]):
         return Results(tuple(found), len(found))
 
     def parse(self, ctx: Context, body: bytes) -> Results:
-        if body.lstrip()[:1] == b"<":
+        if atom.is_feed(body):
             packages = grouped(ordered(atom.read(ctx, body).leaves))
             found = tuple(Found(tuple(held), {}) for held in packages.values())
             return Results(found, len(found))
@@ -195,6 +194,9 @@ class Search(Document[Results]):
                 "data": [result(ctx, each) for each in cut],
             }
         )
+
+    def max_age(self, ctx: Context) -> float | None:
+        return query_age(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         asked = Asked.read(ctx)
@@ -279,7 +281,7 @@ def result(ctx: Context, found: Found) -> dict[str, Any]:
     }
 
 
-class Autocomplete(Document[tuple[str, ...]]):
+class Autocomplete(atom.Fed[tuple[str, ...]]):
     """Ids by their beginning (`q`), or the versions of one (`id`)."""
 
     path = "v3/autocomplete"
@@ -299,7 +301,7 @@ class Autocomplete(Document[tuple[str, ...]]):
         return tuple(leaves[-1].id for id, leaves in sorted(packages.items()) if asked.text.lower() in id)
 
     def parse(self, ctx: Context, body: bytes) -> tuple[str, ...]:
-        if body.lstrip()[:1] == b"<":
+        if atom.is_feed(body):
             leaves = ordered(atom.read(ctx, body).leaves)
             if ctx.query.get("id"):
                 return tuple(leaf.version for leaf in leaves if Asked.read(ctx).admits(leaf))
@@ -320,6 +322,9 @@ class Autocomplete(Document[tuple[str, ...]]):
             return dump_json({"totalHits": len(model), "data": model})
         asked = Asked.read(ctx)
         return dump_json({"totalHits": len(model), "data": model[asked.skip : asked.skip + asked.take]})
+
+    def max_age(self, ctx: Context) -> float | None:
+        return query_age(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
         asked = Asked.read(ctx)

@@ -96,6 +96,12 @@ def is_v2(ctx: Context) -> bool:
     return bool(ctx.settings.nuget_proxy.nuget_version == "V2")
 
 
+def query_age(ctx: Context) -> float:
+    """Minutes that a proxy keeps what its upstream has found; the setting is in seconds."""
+    seconds: int = ctx.settings.nuget_proxy.query_cache_item_max_age
+    return seconds / 60 if seconds >= 0 else -1
+
+
 def members(document: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise UpstreamRefused(f"the upstream's answer is not {what}")

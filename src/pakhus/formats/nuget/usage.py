@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pakhus.kit.format import Snippet
+from pakhus.kit.format import Clue, Snippet
 
 CONFIG = """\
 <?xml version="1.0" encoding="utf-8"?>
@@ -22,6 +22,17 @@ CONFIG = """\
 
 USAGE = (
     Snippet("dotnet", CONFIG, file="nuget.config", language="xml"),
-    Snippet("dotnet", "dotnet nuget push <package>.nupkg --source {url}index.json --api-key <token>"),
-    Snippet("nuget (V2)", "nuget install <package> -Source {url}\nnuget push <package>.nupkg -Source {url} <token>"),
+    Snippet("dotnet", "dotnet add package <package>\ndotnet nuget push <file>.nupkg --source {name} --api-key any"),
+    Snippet("nuget (V2)", CONFIG.replace("index.json", ""), file="~/.config/NuGet/NuGet.Config", language="xml"),
+    Snippet("nuget (V2)", "nuget push <file>.nupkg any -Source {url}\nnuget install <package> -Source {url}"),
 )
+
+CLUES = (
+    Clue(
+        glob="~/.nuget/NuGet/NuGet.Config",
+        xpath="packageSources/add",
+        attribute="value",
+        without="/index.json",
+    ),
+)
+"""dotnet writes this file when it is first used; what stands there is an index."""

@@ -16,8 +16,9 @@ from pakhus.formats.pypi.filenames import canonical
 from pakhus.formats.pypi.files import MetadataFile, PackageFile, ProvenanceFile, SignatureFile, UnversionedFile
 from pakhus.formats.pypi.release import ProjectJson, ReleaseJson
 from pakhus.formats.pypi.upload import receive, remove, store, unyank, yank
+from pakhus.formats.pypi.usage import USAGE
 from pakhus.kit.context import Settings
-from pakhus.kit.format import Action, Clue, Format, Snippet, UploadForm
+from pakhus.kit.format import Action, Clue, Format, UploadForm
 from pakhus.kit.paths import flaw
 from pakhus.kit.versions import pep440_key, pep440_prerelease
 
@@ -43,41 +44,6 @@ class IndexOptions(Settings):
 class ProxySettings(Settings):
     pypi: IndexOptions = Option(default_factory=IndexOptions)
 
-
-USAGE = (
-    Snippet(
-        "pip",
-        "[global]\nindex-url = {url}simple/\n",
-        file="~/.config/pip/pip.conf",
-        language="ini",
-    ),
-    Snippet(
-        "uv",
-        '[[index]]\nname = "{name}"\nurl = "{url}simple/"\npublish-url = "{url}"\ndefault = true\n',
-        file="~/.config/uv/uv.toml",
-        language="toml",
-    ),
-    Snippet(
-        "twine",
-        "[distutils]\nindex-servers =\n    {name}\n\n"
-        "[{name}]\nrepository = {url}\nusername = {user}\npassword = {password}\n",
-        file="~/.pypirc",
-        language="ini",
-    ),
-    Snippet(
-        "poetry",
-        "poetry source add --priority=primary {name} {url}simple/\n"
-        "poetry config repositories.{name} {url}\n"
-        "poetry config http-basic.{name} {user} {password}",
-    ),
-    Snippet(
-        "pdm",
-        "pdm config pypi.url {url}simple/\n"
-        "pdm config pypi.username {user}\n"
-        "pdm config pypi.password {password}\n"
-        "pdm publish --repository {url} --username {user} --password {password}",
-    ),
-)
 
 BUILT_IN = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 """How to ask pip for the index that it uses when nobody configured one."""

@@ -65,7 +65,7 @@ class ProjectPage(Document[Project]):
     def dump(self, ctx: Context, model: Project) -> bytes:
         return simple.write_project(ctx, model)
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return _negotiated(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
@@ -94,7 +94,7 @@ class RootIndex(Document[tuple[str, ...]]):
     def dump(self, ctx: Context, model: tuple[str, ...]) -> bytes:
         return simple.write_index(ctx, model)
 
-    def headers(self, ctx: Context) -> Headers:
+    def headers(self, ctx: Context, model: object) -> Headers:
         return _negotiated(ctx)
 
     async def origin(self, ctx: Context, upstream: Upstream) -> Origin:
