@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import entry_points
 
 import structlog
@@ -37,19 +36,24 @@ from pakhus.services.administration import Administration
 from pakhus.services.audit import Audit
 from pakhus.services.audit_chain import ANCHORS, Anchors, Chain, Seal
 from pakhus.services.blobstores import BlobStores
-from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, start_of
+from pakhus.services.clock import SYSTEM, Clock
 from pakhus.services.contents import Contents
 from pakhus.services.doors import Frame
 from pakhus.services.download_log import DownloadLog
+from pakhus.services.explain import Explain
+from pakhus.services.federation.wiring import federation
 from pakhus.services.health import Health
 from pakhus.services.identity.wiring import identification
 from pakhus.services.metrics import Metrics
 from pakhus.services.passwords import Passwords
+from pakhus.services.privileges import Privileges
 from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
 from pakhus.services.s3 import store_of
+from pakhus.services.selectors import Selectors
 from pakhus.services.services import Services
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
@@ -62,6 +66,7 @@ from pakhus.web.express import Express, Ticket
 from pakhus.web.folders import Folders
 from pakhus.web.gateway import Gateway
 from pakhus.web.legacy import LegacyUrls
+from pakhus.web.limits import Limits
 from pakhus.web.middleware import Middleware
 from pakhus.web.protocol import Lane
 from pakhus.web.server import Listen, serve
@@ -71,6 +76,7 @@ log = structlog.get_logger()
 EDITION = "COMMUNITY"
 FLUSH_SECONDS = 5.0
 LINES_SECONDS = 0.5
+FOLLOW_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
 TASK_SECONDS = 5.0
 QUOTA_SECONDS = 10.0
@@ -99,7 +105,7 @@ class Application:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
-        await self.bootstrap.run(_start(self.settings), show=self.show)
+        await self.bootstrap.run(start_of(self.settings), show=self.show)
         await self.services.catalog.refresh()
         await chores.first(self.services)
         if await self.services.database.write(events.rebase):
@@ -111,6 +117,7 @@ class Application:
             asyncio.create_task(self.services.deliverer.run(), name="webhooks"),
             asyncio.create_task(self._every(FLUSH_SECONDS, self._flush), name="flush"),
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
+            asyncio.create_task(self._every(FOLLOW_SECONDS, self.services.database.follow), name="follow"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
             asyncio.create_task(self._every(TASK_SECONDS, self.services.tasks.tick), name="tasks"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._prune), name="prune"),
@@ -146,6 +153,7 @@ class Application:
 
     async def _sweep(self) -> None:
         await self.services.sweep.run(grace=GRACE)
+        await self.services.accounts.sweep()
 
     async def _prune(self) -> None:
         await self.services.audit.prune()
@@ -168,19 +176,11 @@ class Application:
             yield self
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The time: of day for what is written down, monotonic seconds for what is measured."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    seconds: Callable[[], float] = time.monotonic
-
-
 def create(
     settings: Settings,
     *,
     show: Callable[[str], None] = lambda password: None,
-    clock: Clock = Clock(),
+    clock: Clock = SYSTEM,
     guard: Guard | None = None,
     installed: Sequence[Format] | None = None,
 ) -> Application:
@@ -201,7 +201,9 @@ def create(
     catalog = Catalog(database, vault, installed)
     stores = Stores(catalog, lambda row: store_of(row, settings.data))
     upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
-    passwords = Passwords(min_length=settings.auth.password_min_length)
+    passwords = Passwords(
+        min_length=settings.auth.password_min_length, refuse_common=settings.auth.password_refuse_common
+    )
     identity = identification(
         database,
         passwords,
@@ -213,13 +215,12 @@ def create(
     )
     keyring = Keyring(
         database,
-        Vault(secret),
+        vault,
         algorithm=settings.signing.algorithm,
         overlap=timedelta(days=settings.signing.overlap_days),
         now=clock.now,
     )
-    limit = settings.http.max_body_mb
-    max_body = None if limit is None else limit << 20
+    max_body = None if settings.http.max_body_mb is None else settings.http.max_body_mb << 20
     engine = Engine(
         database,
         catalog,
@@ -239,6 +240,7 @@ def create(
     seal = Seal(secret)
     audit = Audit(database, seal, now=clock.now)
     webhooks = Webhooks(database, vault, now=clock.now)
+    contents = Contents(database, catalog, engine)
     services = Services(
         data=settings.data,
         now=clock.now,
@@ -250,16 +252,21 @@ def create(
         downloads=Downloads(database, clock.now),
         sweep=Sweep(database, stores, Unreferenced(database, catalog, clock.now), clock.now),
         accounts=identity.accounts,
+        federation=federation(database, upstreams, identity, secret=secret, now=clock.now, seconds=clock.seconds),
+        identification=identity,
         realms=identity.realms,
         tokens=identity.tokens,
         passwords=passwords,
         repositories=repositories,
-        users=Users(database, passwords, settings.data),
-        roles=Roles(database, list(catalog.formats)),
+        users=Users(database, passwords, identity.realms, settings.data),
+        roles=Roles(database, catalog),
+        privileges=Privileges(database, catalog),
+        selectors=Selectors(database, catalog, contents),
+        explain=Explain(database, catalog, engine),
         access=Access(database, identity.realms),
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
-        contents=Contents(database, catalog, engine),
+        contents=contents,
         uploads=Uploads(catalog, engine),
         **Administration.made(engine, blobstores, vault, data=settings.data, now=clock.now),
         audit=audit,
@@ -274,8 +281,8 @@ def create(
     services.health.more.update(checks.of(services, upstreams.status))
     metrics = Metrics(services)
     lines = logs.Lines()
-    lane = Lane(_express(services, metrics, lines, clock, _server(settings)))
-    asgi = _asgi(settings, services, metrics, lane.express, max_body)
+    lane = Lane(_express(services, metrics, lines, clock, settings))
+    asgi = _asgi(settings, services, metrics, lane.express, max_body, clock)
     chain = Chain(database, seal, Anchors(settings.data / ANCHORS), now=clock.now, seconds=clock.seconds)
     outbox = Outbox(
         database,
@@ -290,13 +297,15 @@ def create(
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
 
-def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock, server: str) -> Express:
+def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock, settings: Settings) -> Express:
     formats = services.catalog.formats.values()
-    headers = {each.header for format in formats for each in format.credentials}
+    headers = {each.header for format in formats for each in format.credentials} | (
+        {settings.auth.remote_user_header} - {""}
+    )
     express = Express(
         services.database.generation,
         services.downloads,
-        server=server,
+        server=_server(settings),
         credentials=sorted(headers),
         clock=clock.seconds,
     )
@@ -312,17 +321,29 @@ def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clo
     return express
 
 
-def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Express, max_body: int | None) -> App:
+def _asgi(
+    settings: Settings, services: Services, metrics: Metrics, express: Express, max_body: int | None, clock: Clock
+) -> App:
+    http = settings.http
+    limits = Limits(
+        per_user=http.rate_limit_per_user,
+        per_address=http.rate_limit_per_address,
+        reads=http.rate_limit_reads,
+        exempt=http.rate_limit_exempt,
+        seconds=clock.seconds,
+    )
     gateway = Gateway(
         services.engine,
         services.accounts,
         services.downloads,
         services.download_log,
         express,
-        Origins(settings.http.base_url, settings.http.trusted_proxies, override=lambda: services.capabilities.base_url),
+        Origins(http.base_url, http.trusted_proxies, override=lambda: services.capabilities.base_url),
         Folders(services.engine, services.browser),
-        create_rest(services, metrics, version=__version__, nexus_version=settings.http.nexus_version),
+        create_rest(services, metrics, version=__version__, nexus_version=http.nexus_version),
         max_body=max_body,
+        limits=limits,
+        remote_user=settings.auth.remote_user_header,
     )
     named = LegacyUrls(gateway, lambda: services.capabilities.legacy_urls)
     return Middleware(named, server=_server(settings), observe=metrics.observe, refuse=services.refusals.add)
@@ -331,18 +352,6 @@ def _asgi(settings: Settings, services: Services, metrics: Metrics, express: Exp
 def _server(settings: Settings) -> str:
     """The `Server` header: Nexus's clients read its version there."""
     return f"Nexus/{settings.http.nexus_version} ({EDITION})"
-
-
-def _start(settings: Settings) -> Start:
-    return Start(
-        username=settings.bootstrap.admin_username,
-        password=settings.bootstrap.admin_password.get_secret_value(),
-        email=settings.bootstrap.admin_email,
-        anonymous=settings.auth.anonymous_enabled,
-        repositories=settings.bootstrap.default_repositories,
-        upstreams=settings.bootstrap.upstreams,
-        blobs=settings.blob_path.absolute(),
-    )
 
 
 def run(settings: Settings) -> int:

@@ -142,7 +142,7 @@ def debian_tool(program: str, package: str) -> Path:
         quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         with alone("apt"):
             call("apt-get", "update", "-qq")
-            call("apt-get", "install", "-qq", "-y", "--no-install-recommends", package, env=quiet)
+            call("apt-get", "install", "-qq", "-y", "--no-install-recommends", *package.split(), env=quiet)
     found = shutil.which(program)
     if not found:
         raise NotInstalled(f"{package} brought no {program}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pakhus.services.identity.secondfactor import STEP_SECONDS, totp
 from tests.clients.server import ADMIN, Server
 
 PRIVATE = "/repository/raw-hosted/nothing-here"
@@ -140,6 +143,22 @@ def test_token_may_do_what_its_scopes_say_until_it_is_revoked(member: Shell) -> 
     member.run("download", "raw-hosted", "scopes/x.txt", "-o", "z.txt", code=3, **reader)
 
 
+def test_explanation_says_why_and_what_would_change_it(member: Shell) -> None:
+    words = ("explain", "-", "read", "raw-hosted", "x.txt")
+    printed = member.run(*words).stdout.splitlines()
+    told = member.json(*words)
+
+    assert printed[0] == "- account anonymous: anonymous access is off: log in"
+    assert printed[-2:] == [
+        "no: a caller without credentials, read raw-hosted/x.txt",
+        "  to allow it: enable anonymous access",
+    ]
+    assert [change["kind"] for change in told["changes"]] == ["anonymous"]
+    assert member.json("explain", "admin", "read", "raw-hosted", "x.txt")["allowed"] is True
+    member.run("explain", "nobody", "read", "raw-hosted", "x.txt", code=4)
+    member.run("explain", "admin", "fly", "raw-hosted", "x.txt", code=2)
+
+
 def test_client_side_is_found_healthy(member: Shell) -> None:
     found = {check["check"]: check["state"] for check in member.json("doctor")}
     assert found["login"] == "ok"
@@ -155,3 +174,32 @@ def test_logout_revokes_the_token(member: Shell) -> None:
 
 def test_wrong_password_is_denied(shell: Shell) -> None:
     shell.run("login", shell.server.url, "-u", ADMIN[0], "--password-stdin", stdin="wrong\n", code=3)
+
+
+def test_login_with_a_second_factor_needs_its_code(shell: Shell) -> None:
+    name, password = shell.server.user("doubly", "a-doubly-secured-one", "nx-search-read")
+    http, native = shell.server.http, f"{shell.server.url}/api/v1"
+    secret = http.post(f"{native}/second-factor", auth=(name, password)).json()["secret"]
+    step = int(time.time()) // STEP_SECONDS
+    first, second = (totp(base64.b32decode(secret), each) for each in (step - 1, step))
+    assert http.put(f"{native}/second-factor", json={"code": first}, auth=(name, password)).status_code == 204
+    login = ("login", shell.server.url, "-u", name, "--password-stdin")
+
+    refused = shell.run(*login, stdin=f"{password}\n", code=2)
+    shell.run(*login, "--code", second, stdin=f"{password}\n")
+
+    assert "--code" in refused.stderr
+    shell.run("repo", "list")
+
+
+def test_rotated_token_is_good_for_the_overlap(member: Shell) -> None:
+    old = member.json("token", "create", "turning", "--scope", "read")["token"]
+    new = member.json("token", "rotate", "turning", "--overlap", "2")["token"]
+    newest = member.json("token", "rotate", "turning", "--overlap", "0")["token"]
+
+    def good(token: str) -> bool:
+        headers = {"authorization": f"Bearer {token}"}
+        return member.server.http.get(PRIVATE, headers=headers, auth=None).status_code == 404
+
+    assert [good(each) for each in (old, new, newest)] == [True, False, True]
+    assert "turning" in member.run("token", "list").stdout

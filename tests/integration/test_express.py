@@ -70,13 +70,13 @@ async def test_what_is_removed_is_gone_at_once(server: Serving) -> None:
 
 
 async def test_a_revoked_token_is_refused_at_once(server: Serving) -> None:
-    accounts = server.application.services.accounts
-    token, _ = await accounts.create_token("admin", "short-lived")
+    tokens = server.application.services.tokens
+    token, _ = await tokens.create("admin", "short-lived")
     headers = {"authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(trust_env=False, headers=headers) as client:
         for _ in range(3):
             assert (await client.get(server.at("files", "a"))).status_code == 200
-        await accounts.revoke_token("admin", "short-lived")
+        await tokens.revoke("admin", "short-lived")
 
         assert (await client.get(server.at("files", "a"))).status_code == 401
 

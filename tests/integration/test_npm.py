@@ -10,9 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from pakhus.csel import parsed
 from pakhus.domain.errors import BadPackage, Forbidden, Invalid
 from pakhus.domain.repository import RepositoryType
-from pakhus.domain.security import Actor, Grant
+from pakhus.domain.security import Actor, ContentSelector, Grant
 from pakhus.formats.npm.publish import upload
 from pakhus.kit.context import Context, Form, UploadedAsset
 from tests.contract.serving import Serving, serving
@@ -217,10 +218,15 @@ async def test_bad_uploads_leave_nothing(server: Serving, body: bytes) -> None:
     assert await server.application.services.stores.get("default").drafts() == 0
 
 
+def below(folder: str) -> ContentSelector:
+    text = f'path =^ "{folder}"'
+    return ContentSelector("below", text, parsed(text))
+
+
 async def test_who_may_write_to_a_scope_only_may_publish_in_it(server: Serving) -> None:
-    mine = Grant.parse("repository-view:npm:hosted:*", selector=lambda format, path: path.startswith("/@acme/"))
+    mine = Grant.parse("repository-view:npm:hosted:*", selector=below("/@acme/"))
     await uploaded(server, "1.0.0", "1.1.0", actor=Actor("ann", (mine,)))
     assert set((await packument(server))["versions"]) == {"1.0.0", "1.1.0"}
-    other = Grant.parse("repository-view:npm:hosted:*", selector=lambda format, path: path.startswith("/@other/"))
+    other = Grant.parse("repository-view:npm:hosted:*", selector=below("/@other/"))
     with pytest.raises(Forbidden):
         await uploaded(server, "1.2.0", actor=Actor("bob", (other,)))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pakhus import __version__
-from pakhus.cli import admin, audit, config, doctor, download, login, repo, search, server, token
+from pakhus.cli import admin, audit, config, doctor, download, explain, login, repo, search, server, token
 from pakhus.cli.setup import command as setup
 from pakhus.cli.upload import command as upload
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     "5 server unreachable, 6 partly done.",
 )
 
-for module in (login, repo, upload, download, search, token, setup, doctor, server, config, admin, audit):
+for module in (login, repo, upload, download, search, explain, token, setup, doctor, server, config, admin, audit):
     module.register(app)
 
 

@@ -54,7 +54,9 @@ async def reset(settings: Settings, username: str, password: str) -> str:
     from pakhus.services.passwords import Passwords
     from pakhus.services.recovery import reset_password as reset_in
 
-    passwords = Passwords(min_length=settings.auth.password_min_length)
+    passwords = Passwords(
+        min_length=settings.auth.password_min_length, refuse_common=settings.auth.password_refuse_common
+    )
     with database(settings) as opened:
         try:
             chosen = await reset_in(opened, passwords, username, password)

@@ -12,10 +12,14 @@ from urllib.parse import quote
 import typer
 
 from pakhus.cli import session as sessions
+from pakhus.cli.browser import log_in
 from pakhus.cli.command import add
 from pakhus.cli.outcome import Code, Failure
 from pakhus.cli.output import Output, require
 from pakhus.cli.session import Session
+
+SECOND_FACTOR = "second factor"
+"""What a server's refusal says when the password is right, and not enough."""
 
 
 def register(app: typer.Typer) -> None:
@@ -29,22 +33,30 @@ def login(
     username: Annotated[str, typer.Option("--username", "-u", help="Asked for if not given.")] = "",
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input.")] = False,
     token_stdin: Annotated[bool, typer.Option(help="Read an existing token from standard input, and keep it.")] = False,
+    browser: Annotated[bool, typer.Option("--browser", help="Log in by browser, with an identity provider.")] = False,
+    provider: Annotated[str, typer.Option(help="Which identity provider, where there are several.")] = "",
     days: Annotated[int | None, typer.Option(min=1, help="Life of the token; default: 90, or less if need be.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificate authority of the server, PEM.")] = None,
+    code: Annotated[str, typer.Option(help="Code of the second factor; asked for if it is needed.")] = "",
 ) -> None:
     """Log in to a server, and keep a token for the next commands."""
     from pakhus.cli.client import Client
 
-    require(not (password_stdin and token_stdin), "--password-stdin and --token-stdin exclude each other")
+    ways = password_stdin + token_stdin + (browser or bool(provider))
+    require(ways <= 1, "--password-stdin, --token-stdin and --browser exclude each other")
     place = Session(sessions.server_url(url), ca_file=str(ca_file.resolve()) if ca_file else "")
     if token_stdin:
         session = Session(place.url, username=username, token=sys.stdin.readline().strip(), ca_file=place.ca_file)
         require(bool(session.token), "no token on standard input")
         with Client(session, out) as client:
             client.get("/api/v1/tokens")
+    elif browser or provider:
+        token, username = log_in(place, provider, out)
+        session = make_token(place, username, token, days=days, out=out)
     else:
         username, password = ask(username, from_stdin=password_stdin)
-        session = make_token(place, username, password, days=days, out=out)
+        token = opened(place, username, password, out=out, code=code)
+        session = make_token(place, username, token, days=days, out=out)
     file = sessions.store(session)
     out.detail(f"kept in {file}")
     out.done(f"Logged in to {session.url}.", url=session.url, username=session.username, token=session.token_name)
@@ -59,20 +71,30 @@ def ask(username: str, *, from_stdin: bool) -> tuple[str, str]:
     return name, typer.prompt("Password", hide_input=True, err=True)
 
 
-def make_token(place: Session, username: str, password: str, *, days: int | None, out: Output) -> Session:
-    """Trade the password for a named token of this machine."""
-    from pakhus.cli.client import NATIVE, Client, Refused, document
+def opened(place: Session, username: str, password: str, *, out: Output, code: str = "") -> str:
+    """The token of a login with the password."""
+    from pakhus.cli.client import NATIVE, Client, document
 
     with Client(place, out) as client:
         try:
-            body = {"username": username, "password": password}
-            answer = document(client.send("POST", f"{NATIVE}/login", json=body))
+            body = {"username": username, "password": password, **({"code": code} if code else {})}
+            return str(document(client.send("POST", f"{NATIVE}/login", json=body))["token"])
         except Failure as failure:
+            if failure.code is Code.DENIED and SECOND_FACTOR in failure.message and not code:
+                require(sys.stdin.isatty(), "this account has a second factor: give --code")
+                asked = typer.prompt("Code", err=True)
+                return opened(place, username, password, out=out, code=asked)
             if failure.code is Code.DENIED:
                 raise Failure(f"{place.url} does not accept this username and password", Code.DENIED) from failure
             raise
+
+
+def make_token(place: Session, username: str, login: str, *, days: int | None, out: Output) -> Session:
+    """Trade the token of a login for a named one of this machine."""
+    from pakhus.cli.client import NATIVE, Client, Refused, document
+
     name = f"cli-{platform.node().split('.')[0] or 'client'}-{secrets.token_hex(3)}"
-    with Client(Session(place.url, token=answer["token"], ca_file=place.ca_file), out) as client:
+    with Client(Session(place.url, token=login, ca_file=place.ca_file), out) as client:
         wanted = {"name": name, "scopes": [], "repositories": []}
         try:
             made = document(client.send("POST", f"{NATIVE}/tokens", json={**wanted, "expires_days": days or 90}))

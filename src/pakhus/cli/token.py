@@ -13,9 +13,10 @@ from pakhus.cli.output import Output
 
 
 def register(app: typer.Typer) -> None:
-    tokens = typer.Typer(no_args_is_help=True, help="Create, list and revoke access tokens.")
+    tokens = typer.Typer(no_args_is_help=True, help="Create, list, rotate and revoke access tokens.")
     add(tokens, "create", create)
     add(tokens, "list", list_tokens)
+    add(tokens, "rotate", rotate)
     add(tokens, "revoke", revoke)
     app.add_typer(tokens, name="token", rich_help_panel="Client")
 
@@ -56,6 +57,20 @@ def list_tokens(out: Output) -> None:
         for token in tokens
     ]
     out.table(tokens, ("Name", "Scopes", "Repositories", "Expires", "Last used"), rows)
+
+
+def rotate(
+    out: Output,
+    name: Annotated[str, typer.Argument(help="The token's name.")],
+    overlap: Annotated[int, typer.Option(min=0, help="Hours for which the old one is good, too.")] = 24,
+) -> None:
+    """Print a new token in place of an old one, with its name and scopes."""
+    from pakhus.cli.client import NATIVE, Client, document
+
+    with Client(sessions.current(), out) as client:
+        place = f"{NATIVE}/tokens/{quote(name, safe='')}/rotate"
+        made = document(client.send("POST", place, json={"overlap_hours": overlap}))
+    out.result(made, lambda: print(made["token"]))
 
 
 def revoke(out: Output, name: Annotated[str, typer.Argument(help="The token's name.")]) -> None:

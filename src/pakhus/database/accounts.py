@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, select, update
 
-from pakhus.database.tables import account, privilege, role, token
+from pakhus.database.rights import PrivilegeRow, privileges
+from pakhus.database.tables import account, lockout, role, second_factor, session, token
 from pakhus.database.transaction import Transaction
 from pakhus.domain import events
+
+__all__ = ["PrivilegeRow", "Role", "TokenRow", "User", "privileges"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,6 @@ class Role:
     read_only: bool = False
     privileges: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PrivilegeRow:
-    """A privilege that an administrator made; the built-in ones follow from their names."""
-
-    name: str
-    type: str
-    description: str = ""
-    read_only: bool = False
-    properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +103,15 @@ def put_user(tx: Transaction, changed: User) -> None:
     tx.changed(events.USER, changed.user_id, known, changed, source=changed.source)
 
 
+def put_password(tx: Transaction, user: User, hashed: str, *, status: str) -> None:
+    """A new password ends what the old one opened: sessions, and the tokens of protocols' logins."""
+    put_user(tx, replace(user, password_hash=hashed, status=status))
+    tx.execute(delete(session).where(session.c.user_id == user.user_id, session.c.source == user.source))
+    tx.execute(delete(lockout).where(lockout.c.user_id == user.user_id))
+    mine = (token.c.user_id == user.user_id, token.c.source == user.source)
+    tx.execute(delete(token).where(*mine, token.c.kind.like("% login")))
+
+
 def learn(tx: Transaction, said: User, *, news: bool) -> None:
     """Keep what the source of an external user says of it. `news`: its rights may have changed by that."""
     values = {
@@ -131,8 +132,10 @@ def remove_user(tx: Transaction, user_id: str, source: str = "default") -> None:
     """The user and its tokens."""
     tx.configures = True
     tx.changed(events.USER, user_id, user(tx, user_id, source), None, source=source)
-    for table in (account, token):
+    for table in (account, token, session):
         tx.execute(delete(table).where(table.c.user_id == user_id, table.c.source == source))
+    if source == "default":
+        tx.execute(delete(second_factor).where(second_factor.c.user_id == user_id))
 
 
 def roles(tx: Transaction) -> list[Role]:
@@ -174,13 +177,6 @@ def _role_by_id(tx: Transaction, role_id: str) -> Role | None:
     return None if row is None else _role(row)
 
 
-def privileges(tx: Transaction) -> list[PrivilegeRow]:
-    return [
-        PrivilegeRow(row.name, row.type, row.description, row.read_only, row.properties)
-        for row in tx.rows(select(privilege).order_by(privilege.c.name))
-    ]
-
-
 def token_by_digest(tx: Transaction, sha256: str) -> TokenRow | None:
     row = tx.one(select(token).where(token.c.sha256 == sha256))
     return None if row is None else _token(row)
@@ -217,6 +213,26 @@ def add_token(tx: Transaction, new: TokenRow) -> None:
         )
     )
     _token_changed(tx, None, new)
+
+
+def tokens_of_kind(tx: Transaction, kind: str) -> list[TokenRow]:
+    return [_token(row) for row in tx.rows(select(token).where(token.c.kind == kind).order_by(token.c.user_id))]
+
+
+def remove_tokens_of_kind(tx: Transaction, kind: str) -> None:
+    tx.configures = True
+    tx.execute(delete(token).where(token.c.kind == kind))
+
+
+def remove_tokens(tx: Transaction, user_id: str, source: str) -> None:
+    tx.configures = True
+    tx.execute(delete(token).where(token.c.user_id == user_id, token.c.source == source))
+
+
+def retire_token(tx: Transaction, old: TokenRow, name: str, expires: datetime) -> None:
+    """Another name for a token whose own is needed, and an end."""
+    tx.configures = True
+    tx.execute(update(token).where(token.c.id == old.id).values(name=name, expires=expires))
 
 
 def remove_token(tx: Transaction, user_id: str, name: str, source: str = "default") -> bool:

@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, exists, insert, select, update
 
+from pakhus.csel import holds
+from pakhus.database.narrowing import is_exact, within
 from pakhus.database.tables import asset, blob, component, reference
 from pakhus.database.transaction import Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset, Attributes, Blob, Coordinates, Digests, Kept
 from pakhus.domain.repository import Repository
+from pakhus.domain.security import Reach
 
 BLOB_COLUMNS = (
     blob.c.id.label("blob_id"),
@@ -51,6 +54,9 @@ _SELECT = (
     .outerjoin(component, component.c.id == asset.c.component_id)
 )
 _BY_PATH = _SELECT.where(asset.c.repository_id == bindparam("repository"), asset.c.path == bindparam("path"))
+
+SOME = 500
+"""Paths that are looked at together where the database cannot tell which of them are within reach."""
 
 # Statements are built once: building one for every call costs as much as running it.
 _INSERT = insert(asset).returning(asset.c.id)
@@ -95,9 +101,12 @@ def by_id(tx: Transaction, repository_id: int, repository: str, asset_id: int) -
     return None if row is None else from_row(row, repository)
 
 
-def page(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Asset]:
-    """Assets in the order of their identity, from the one after `after`."""
+def page(
+    tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int, reach: Reach = True
+) -> list[Asset]:
+    """Assets in the order of their identity, from the one after `after`: those within reach, and maybe more."""
     statement = _SELECT.where(asset.c.repository_id == repository_id, asset.c.id > after)
+    statement = statement.where(within(asset.c.path, reach, tx.dialect))
     return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.id).limit(limit))]
 
 
@@ -107,26 +116,48 @@ def below(tx: Transaction, repository_id: int, repository: str, prefix: str, *, 
     return [from_row(row, repository) for row in tx.rows(statement.order_by(asset.c.path).limit(limit))]
 
 
-def children(tx: Transaction, repository_id: int, prefix: str, *, after: str = "", limit: int) -> list[str]:
+def children(
+    tx: Transaction, repository_id: int, prefix: str, *, after: str = "", limit: int, reach: Reach = True
+) -> list[str]:
     """The names right below a folder (`prefix` ends with `/` or is empty), folders with a trailing `/`.
 
-    Each step of the walk is one index seek, so that a folder of a million files costs what is shown of it.
+    Only those that the reach holds for, and folders of such. Each step of the walk is one index seek, so that a folder
+    of a million files costs what is shown of it.
     """
     names: list[str] = []
-    floor = prefix + after
+    floor = _behind(prefix, after)
     while len(names) < limit:
-        statement = select(asset.c.path).where(
-            asset.c.repository_id == repository_id,
-            asset.c.path > floor,
-            *([asset.c.path < _successor(prefix)] if prefix else []),
-        )
-        path = tx.value(statement.order_by(asset.c.path).limit(1))
+        path = _next(tx, repository_id, prefix, floor, reach)
         if path is None:
             break
         head, slash, _ = path[len(prefix) :].partition("/")
         names.append(head + slash)
-        floor = prefix + head + ("/\U0010ffff" if slash else "")
+        floor = _behind(prefix, head + slash)
     return names
+
+
+def _next(tx: Transaction, repository_id: int, prefix: str, floor: str, reach: Reach) -> str | None:
+    """The first path below a folder after `floor` that the reach holds for."""
+    while True:
+        statement = select(asset.c.path).where(
+            asset.c.repository_id == repository_id,
+            asset.c.path > floor,
+            *([asset.c.path < _successor(prefix)] if prefix else []),
+            within(asset.c.path, reach, tx.dialect),
+        )
+        exact = is_exact(reach, tx.dialect)
+        paths = [row.path for row in tx.rows(statement.order_by(asset.c.path).limit(1 if exact else SOME))]
+        if exact or isinstance(reach, bool):
+            return paths[0] if paths else None
+        found = next((path for path in paths if holds(reach, "", "/" + path)), None)
+        if found is not None or len(paths) < SOME:
+            return found
+        floor = paths[-1]
+
+
+def _behind(prefix: str, name: str) -> str:
+    """What sorts after a name in a folder, and after all that is inside when it is a folder."""
+    return _successor(prefix + name) if name.endswith("/") else prefix + name
 
 
 def starts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:

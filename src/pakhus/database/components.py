@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import Row, Select, String, bindparam, cast, delete, exists, func, insert, or_, select, update
 
 from pakhus.database import assets
+from pakhus.database.narrowing import within
 from pakhus.database.tables import asset, component
 from pakhus.database.transaction import Transaction
 from pakhus.domain.content import Attributes, Component, Coordinates, Query
+from pakhus.domain.security import Reach
 
 _TOKEN = re.compile(r"(\d+)|([^\d.\-_+~]+)")
 
@@ -129,11 +131,14 @@ def exactly(tx: Transaction, repository_id: int, repository: str, coordinates: C
     return None if row is None else from_row(row, repository, assets.of_components(tx, repository, [row.id]))
 
 
-def page(tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int) -> list[Component]:
-    """Components with assets, in the order of their identity, from the one after `after`."""
+def page(
+    tx: Transaction, repository_id: int, repository: str, *, after: int, limit: int, reach: Reach = True
+) -> list[Component]:
+    """Components with assets within reach, and maybe more, by identity, from the one after `after`."""
+    seen = has_assets() if reach is True else has_assets().where(within(asset.c.path, reach, tx.dialect))
     statement = (
         select(component)
-        .where(component.c.repository_id == repository_id, component.c.id > after, has_assets())
+        .where(component.c.repository_id == repository_id, component.c.id > after, seen)
         .order_by(component.c.id)
         .limit(limit)
     )

@@ -16,9 +16,11 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, sele
 
 from pakhus.database import assets, components
 from pakhus.database.keeping import tagged
+from pakhus.database.narrowing import is_exact, within
 from pakhus.database.tables import asset, blob, component, repository
 from pakhus.database.transaction import Transaction
 from pakhus.domain.content import ALGORITHMS, Asset, Component
+from pakhus.domain.security import Reach
 
 SORTS: Mapping[str, tuple[ColumnElement[Any], ...]] = {
     "": (),
@@ -48,10 +50,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Some repositories (identities) and the conditions that hold in them."""
+    """Some repositories (identities), the conditions that hold in them, and the paths that may be seen there."""
 
     repositories: tuple[int, ...]
     conditions: tuple[Condition, ...] = ()
+    reach: Reach = True
+    coarse: bool = False
+    """Not all of the reach may be seen: whoever reads tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +78,22 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """A page of what was found, with the key of its last row; `more` when there are others."""
+    """A page of what was found, with the key of its last row; `more` when there are others.
+
+    `matching` has, where the database could not tell alone what may be seen, the assets (identities) of each component
+    that meet all conditions.
+    """
 
     items: Sequence[Any]
     last: tuple[Any, ...]
     more: bool
+    matching: Mapping[int, frozenset[int]] | None = None
 
 
 def find_components(tx: Transaction, wanted: Search, *, limit: int) -> Hits:
     """Components with all their assets; conditions on assets hold for one of them at least."""
-    of_assets = _conditions(wanted, on_assets=True)
-    statement = _selected(component, wanted).add_columns(*component.c)
+    of_assets = _conditions(wanted, tx.dialect, on_assets=True)
+    statement = _selected(component, wanted, tx.dialect).add_columns(*component.c)
     if of_assets:
         inner = select(asset.c.id).join(blob, blob.c.id == asset.c.blob_id)
         statement = statement.where(inner.where(asset.c.component_id == component.c.id, *of_assets).exists())
@@ -94,27 +104,43 @@ def find_components(tx: Transaction, wanted: Search, *, limit: int) -> Hits:
     for name in {row.repository for row in rows}:
         found |= assets.of_components(tx, name, [row.id for row in rows if row.repository == name])
     items: list[Component] = [components.from_row(row, row.repository, found) for row in rows]
-    return Hits(items, last, more)
+    if all(is_exact(scope.reach, tx.dialect) and not scope.coarse for scope in wanted.scopes):
+        return Hits(items, last, more)
+    return Hits(items, last, more, _matching(tx, [row.id for row in rows], of_assets))
+
+
+def _matching(
+    tx: Transaction, components: Sequence[int], of_assets: Sequence[ColumnElement[bool]]
+) -> dict[int, frozenset[int]]:
+    statement = select(asset.c.id, asset.c.component_id).select_from(asset)
+    statement = statement.join(blob, blob.c.id == asset.c.blob_id)
+    statement = statement.join(component, component.c.id == asset.c.component_id)
+    found: dict[int, set[int]] = {}
+    for row in tx.rows(statement.where(asset.c.component_id.in_(components), *of_assets)):
+        found.setdefault(row.component_id, set()).add(row.id)
+    return {id: frozenset(assets) for id, assets in found.items()}
 
 
 def find_assets(tx: Transaction, wanted: Search, *, limit: int) -> Hits:
     """Assets of such components which meet the conditions on assets themselves."""
-    statement = _selected(asset, wanted).add_columns(
+    statement = _selected(asset, wanted, tx.dialect).add_columns(
         *assets.ASSET_COLUMNS, component.c.namespace, component.c.name, component.c.version
     )
-    statement = statement.join(blob, blob.c.id == asset.c.blob_id).where(*_conditions(wanted, on_assets=True))
+    statement = statement.join(blob, blob.c.id == asset.c.blob_id).where(
+        *_conditions(wanted, tx.dialect, on_assets=True)
+    )
     rows, last, more = _page(tx, statement, wanted, asset.c.id, limit)
     return Hits([assets.from_row(row, row.repository) for row in rows], last, more)
 
 
-def _selected(table: Any, wanted: Search) -> Select[Any]:
+def _selected(table: Any, wanted: Search, dialect: str) -> Select[Any]:
     """The repository's name and the sort keys of the rows that the conditions on components leave."""
     keys = [column.label(f"key{position}") for position, column in enumerate(SORTS[wanted.sort])]
     statement = select(repository.c.name.label("repository"), *keys).select_from(table)
     if table is asset:
         statement = statement.join(component, component.c.id == asset.c.component_id)
     statement = statement.join(repository, repository.c.id == component.c.repository_id)
-    statement = statement.where(_in_scope(wanted.scopes), *_conditions(wanted, on_assets=False))
+    statement = statement.where(_in_scope(wanted.scopes, dialect), *_conditions(wanted, dialect, on_assets=False))
     if wanted.tags:
         inside = select(tagged.c.component_id).where(func.lower(tagged.c.tag).in_(wanted.tags))
         statement = statement.where(component.c.id.in_(inside))
@@ -142,21 +168,29 @@ def _page(
     return shown, (*key, end.id), len(rows) > limit
 
 
-def _in_scope(scopes: Sequence[Scope], *, on_assets: bool = False) -> ColumnElement[bool]:
+def _in_scope(scopes: Sequence[Scope], dialect: str, *, on_assets: bool = False) -> ColumnElement[bool]:
     """In one of the scopes, with its conditions on components or on assets."""
     alternatives = [
-        and_(component.c.repository_id.in_(scope.repositories), *_compared(scope.conditions, on_assets=on_assets))
+        and_(
+            component.c.repository_id.in_(scope.repositories),
+            *_compared(scope.conditions, on_assets=on_assets),
+            *([within(asset.c.path, scope.reach, dialect)] if on_assets else []),
+        )
         for scope in scopes
     ]
     return or_(false(), *alternatives)
 
 
-def _conditions(wanted: Search, *, on_assets: bool) -> list[ColumnElement[bool]]:
+def _conditions(wanted: Search, dialect: str, *, on_assets: bool) -> list[ColumnElement[bool]]:
     """The conditions for all scopes, and where some scope has one on assets, also those."""
     found = _compared(wanted.conditions, on_assets=on_assets)
-    if on_assets and any(_is_of_asset(each.place) for scope in wanted.scopes for each in scope.conditions):
-        found.append(_in_scope(wanted.scopes, on_assets=True))
+    if on_assets and any(map(_looks_at_assets, wanted.scopes)):
+        found.append(_in_scope(wanted.scopes, dialect, on_assets=True))
     return found
+
+
+def _looks_at_assets(scope: Scope) -> bool:
+    return scope.reach is not True or any(_is_of_asset(each.place) for each in scope.conditions)
 
 
 def _compared(conditions: Sequence[Condition], *, on_assets: bool) -> list[ColumnElement[bool]]:

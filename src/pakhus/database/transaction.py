@@ -9,6 +9,7 @@ than handing them to a thread.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable
@@ -19,12 +20,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Executable,
+    Row,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from pakhus.database import tables, trail
+from pakhus.database import narrowing, tables, trail
 from pakhus.database.generation import Generation
 from pakhus.database.writer import Writer
 from pakhus.domain import initiator
@@ -38,6 +50,7 @@ T = TypeVar("T")
 Work = Callable[Concatenate["Transaction", P], T]
 
 BUSY_TIMEOUT_MS = 30_000
+EDITION = "configuration.edition"
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -146,7 +159,8 @@ class Database:
         self.on_recorded: Callable[[], None] = lambda: None
         self._engine = _engine(url, connections, kept, idle_seconds)
         self.dialect = self._engine.dialect.name
-        embedded = self.dialect == "sqlite"
+        embedded = self._embedded = self.dialect == "sqlite"
+        self._edition: str | None = None
         self._threads = ThreadPoolExecutor(max(2, connections // 2) if embedded else connections, "pakhus-database")
         self._writer = Writer(self._writing, lambda done: self._announce(done[0])) if embedded else None
         self._glancing = self._engine.connect() if embedded else None
@@ -224,8 +238,22 @@ class Database:
             tx = Transaction(connection, self._now(), initiator.current())
             result = work(tx, *args, **kwargs)
             _done(tx, work)
+            if tx.configures and not self._embedded:
+                self._edition = _stamp(tx)
         self._announce(tx)
         return tx, result
+
+    async def follow(self) -> None:
+        """Notice what other machines have configured. An embedded database has none; its processes share memory."""
+        if self._embedded:
+            return
+        try:
+            edition = await self.read(_edition)
+        except OperationalError:
+            return  # whoever needs the database now says so; the next look follows
+        if edition != self._edition:
+            self._edition = edition
+            self.generation.bump(configuration=True)
 
     def _writing(self) -> Connection:
         return self._engine.connect().execution_options(pakhus_write=True)
@@ -247,6 +275,20 @@ class Database:
             self._glancing.close()
         self._engine.dispose()
         self.generation.close()
+
+
+def _edition(tx: Transaction) -> str | None:
+    """What the newest change of the configuration was stamped with."""
+    found: str | None = tx.value(select(tables.setting.c.value).where(tables.setting.c.key == EDITION))
+    return found
+
+
+def _stamp(tx: Transaction) -> str:
+    """Let every other machine see, with the commit, that the configuration has changed."""
+    edition = secrets.token_hex(8)
+    if not tx.execute(update(tables.setting).where(tables.setting.c.key == EDITION).values(value=edition)).rowcount:
+        tx.execute(insert(tables.setting).values(key=EDITION, value=edition))
+    return edition
 
 
 def _engine(url: str, connections: int, kept: int, idle_seconds: float) -> Engine:
@@ -293,6 +335,7 @@ def _has_no_room(error: OperationalError) -> bool:
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
+    narrowing.prepare(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 SECRET_MEMBERS = frozenset(
     {"password", "bearerToken", "passphrase", "keypair", "secretAccessKey", "sessionToken", "secret"}
-)
+) | {"client_secret", "refresh_token"}
 MARK = "$sealed"
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TypeAlias
 
+from pakhus.csel import Expression, holds
+from pakhus.csel.expression import either, every, narrowed
 from pakhus.domain.errors import Forbidden, OutOfScope
 from pakhus.domain.repository import Repository
-
-WILDCARD = frozenset({"*"})
 
 
 class Permission(StrEnum):
@@ -22,8 +23,27 @@ class Permission(StrEnum):
     DELETE = "delete"
 
 
-Selector = Callable[[str, str], bool]
-"""(format, path with leading slash) → selected; the compiled form of a content selector."""
+ANY_NAME = "\0any name"
+"""Stands, where something is wanted, for whichever name a grant has there; this object, not what equals it."""
+
+Reach: TypeAlias = Expression | bool
+"""Which paths: all, none, or those for which an expression holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentSelector:
+    """Some paths of some formats, by an expression in CSEL; `text` is the expression as it was written."""
+
+    name: str
+    text: str
+    expression: Expression
+    description: str = ""
+
+    def selects(self, format: str, path: str | None) -> bool:
+        """`path` has its leading slash; `None` asks whether some path of the format may be selected at all."""
+        if path is None:
+            return narrowed(self.expression, format) is not False
+        return holds(self.expression, format, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +57,13 @@ class Grant:
     parts: tuple[frozenset[str], ...]
     privilege: str = ""
     role: str = ""
-    selector: Selector | None = None
+    selector: ContentSelector | None = None
 
     @classmethod
     def parse(
-        cls,
-        pattern: str,
-        *,
-        privilege: str = "",
-        role: str = "",
-        selector: Selector | None = None,
+        cls, pattern: str, *, privilege: str = "", role: str = "", selector: ContentSelector | None = None
     ) -> Grant:
         parts = tuple(frozenset(part.split(",")) for part in pattern.split(":"))
-        if parts and parts[0] == frozenset({"nexus"}):
-            parts = parts[1:]
         return cls(parts, privilege, role, selector)
 
     def implies(self, wanted: Sequence[str]) -> bool:
@@ -58,7 +71,7 @@ class Grant:
             if position >= len(self.parts):
                 return True
             part = self.parts[position]
-            if "*" not in part and word not in part:
+            if "*" not in part and word not in part and word is not ANY_NAME:
                 return False
         return all("*" in part for part in self.parts[len(wanted) :])
 
@@ -68,7 +81,7 @@ class Actor:
     """Who asks: a user with the grants of all its roles, perhaps narrowed by the token it came with.
 
     `limits` (from a token's scopes) must also imply an action; `None` is no limit. A `passing` actor came with a
-    short-lived token, and can get another one for another scope.
+    short-lived token, and can get another one for another scope. A `transient` one has no account.
     """
 
     user: str
@@ -80,6 +93,7 @@ class Actor:
     address: str = ""
     roles: tuple[str, ...] = ()
     passing: bool = False
+    transient: bool = False
 
     def behind(self) -> Actor:
         """The actor at a group's members: a token that is good for the group is good for what lies behind it.
@@ -117,15 +131,11 @@ def permits(actor: Actor, wanted: Sequence[str], *, format: str = "", path: str 
     name = ":".join(wanted)
     if found is None:
         who = "anonymous" if actor.anonymous else f"user '{actor.user}'"
-        return Decision(False, f"{who} lacks {name}", tuple(steps), f"a role with a privilege for {name}")
+        where = "" if path is None or not steps else f" for /{path}"
+        return Decision(False, f"{who} lacks {name}{where}", tuple(steps), f"a role with a privilege for {name}{where}")
     if actor.limits is not None and _implying(actor.limits, wanted, format, path, steps, kind="scope") is None:
-        return Decision(
-            False,
-            f"token '{actor.token}' is not scoped for {name}",
-            tuple(steps),
-            "a token with that scope",
-            out_of_scope=True,
-        )
+        reason = f"token '{actor.token}' is not scoped for {name}"
+        return Decision(False, reason, tuple(steps), "a token with that scope", out_of_scope=True)
     return Decision(True, f"privilege '{found.privilege}' of role '{found.role}'", tuple(steps))
 
 
@@ -143,6 +153,19 @@ def may(actor: Actor, action: Permission, repository: Repository, path: str | No
     return permits(actor, wanted, format=repository.format, path=path)
 
 
+def reach(actor: Actor, action: Permission, repository: Repository) -> Reach:
+    """On which paths `may` says yes: for lists, which ask the database for those alone."""
+    wanted = ("repository-view", repository.format, repository.name, action.value)
+    sets = [actor.grants] if actor.limits is None else [actor.grants, actor.limits]
+    return every(
+        either(_paths(grant, repository.format) for grant in grants if grant.implies(wanted)) for grants in sets
+    )
+
+
+def _paths(grant: Grant, format: str) -> Reach:
+    return True if grant.selector is None else narrowed(grant.selector.expression, format)
+
+
 def _implying(
     grants: Iterable[Grant],
     wanted: Sequence[str],
@@ -155,8 +178,9 @@ def _implying(
     for grant in grants:
         if not grant.implies(wanted):
             continue
-        if grant.selector is None or path is None or grant.selector(format, "/" + path):
+        if grant.selector is None or grant.selector.selects(format, None if path is None else "/" + path):
             steps.append(Step(f"{kind} {grant.privilege}", True, "allows it"))
             return grant
-        steps.append(Step(f"{kind} {grant.privilege}", False, "would allow it, but not on this path"))
+        reason = f"would allow it, but its content selector '{grant.selector.name}' does not select this path"
+        steps.append(Step(f"{kind} {grant.privilege}", False, reason))
     return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pakhus.csel.expression import either, every
 from pakhus.database import assets
 from pakhus.database.transaction import Database
 from pakhus.domain.content import Asset
 from pakhus.domain.repository import Repository
-from pakhus.domain.security import Permission, may
+from pakhus.domain.security import Permission, Reach, may, reach
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.found import Visit
 
@@ -39,10 +40,12 @@ class Browser:
 
     async def folder(self, repository: Repository, prefix: str, visit: Visit, *, after: str = "") -> Folder:
         """A folder (`prefix` ends with `/`, or is empty) as the actor may browse it."""
-        sources = self._sources(repository, visit)
+        sources = self._sources(repository, visit, True)
         names: dict[str, Repository] = {}
-        for source in sources:
-            found = await self._database.read(assets.children, source.id, prefix, after=after, limit=PAGE + 1)
+        for source, within in sources:
+            found = await self._database.read(
+                assets.children, source.id, prefix, after=after, limit=PAGE + 1, reach=within
+            )
             for name in found:
                 names.setdefault(name, source)
         ordered = sorted(names)
@@ -70,16 +73,20 @@ class Browser:
     def _visible(self, source: Repository, visit: Visit, asset: Asset) -> bool:
         return may(visit.actor, Permission.BROWSE, source, asset.path).allowed
 
-    def _sources(self, repository: Repository, visit: Visit) -> list[Repository]:
-        """The repository itself, or the members of a group, as far as the actor may browse them."""
-        if repository.id in visit.behind or not may(visit.actor, Permission.BROWSE, repository, None).allowed:
+    def _sources(self, repository: Repository, visit: Visit, within: Reach) -> list[tuple[Repository, Reach]]:
+        """The repository itself, or the members of a group, and the paths that the actor may browse there.
+
+        On the way through a group its rights narrow those on a member, as they do for a download.
+        """
+        paths = every([within, reach(visit.actor, Permission.BROWSE, repository)])
+        if repository.id in visit.behind or paths is False:
             return []
         if not repository.members:
-            return [repository]
+            return [(repository, paths)]
         inside = visit.entering(repository.id)
-        found: dict[int, Repository] = {}
+        found: dict[int, tuple[Repository, Reach]] = {}
         for name in repository.members:
             member = self._catalog.find(name)
-            if member is not None:
-                found.update({each.id: each for each in self._sources(member, inside)})
+            for each, way in [] if member is None else self._sources(member, inside, paths):
+                found[each.id] = (each, either([way, found[each.id][1]]) if each.id in found else way)
         return list(found.values())

@@ -169,7 +169,7 @@ class Engine:
         return None if edition is None else await self._render(edition, route, ctx)
 
     async def file(self, repository: Repository, route: File, ctx: Context, visit: Visit) -> Found | None:
-        inside = self._inside(repository, route, ctx)
+        inside = self.inside(repository, route, ctx)
         if inside is None:
             return None
         return await self._sources[repository.type].file(repository, route, inside, visit)
@@ -177,7 +177,7 @@ class Engine:
     async def _published(
         self, repository: Repository, route: DocumentSet[Any], ctx: Context, visit: Visit
     ) -> Found | None:
-        inside = self._inside(repository, route, ctx)
+        inside = self.inside(repository, route, ctx)
         if inside is None:
             return None
         if repository.type is RepositoryType.PROXY:
@@ -196,7 +196,7 @@ class Engine:
     async def edition(
         self, repository: Repository, document: Derived[Any], ctx: Context, visit: Visit
     ) -> Edition[Any] | None:
-        inside = self._inside(repository, document, ctx)
+        inside = self.inside(repository, document, ctx)
         if inside is None:
             return None
         return await self._sources[repository.type].document(repository, document, inside, visit)
@@ -237,7 +237,7 @@ class Engine:
                 found.extend(self.upstreams_behind(member, inside))
         return list({each.id: each for each in found}.values())
 
-    def _inside(self, repository: Repository, route: File | Derived[Any], ctx: Context) -> Context | None:
+    def inside(self, repository: Repository, route: File | Derived[Any], ctx: Context) -> Context | None:
         """The context as this repository sees it; `None` where its settings refuse the path.
 
         Raises `Blocked` where its routing rule does.

@@ -229,8 +229,19 @@ def _store(tx: Transaction, place: Place, deposit: Deposit, safe: Safe | Shared)
 def _admit(place: Place, deposit: Deposit, known: Asset | None) -> None:
     action = Permission.ADD if known is None else Permission.EDIT
     require(place, action, deposit.path)
-    refusal = write_refusal(place.repository, deposit.path, exists=known is not None, rewritable=deposit.rewritable)
+    admit_write(place.repository, deposit.path, exists=known is not None, rewritable=deposit.rewritable)
+
+
+def admit_write(repository: Repository, path: str, *, exists: bool, rewritable: bool) -> None:
+    """Raise `PolicyViolation` where the write policy refuses the path."""
+    refusal = write_refusal(repository, path, exists=exists, rewritable=rewritable)
     if refusal is not None:
+        raise PolicyViolation(refusal)
+
+
+def admit_removal(repository: Repository, path: str) -> None:
+    """Raise `PolicyViolation` where nothing may be deleted."""
+    if refusal := delete_refusal(repository, path):
         raise PolicyViolation(refusal)
 
 
@@ -267,8 +278,7 @@ def _remove(tx: Transaction, place: Place, change: Removal) -> set[Coordinates]:
         raise StillInUse(f"{', '.join(sorted(used))} is still referred to")
     for asset in found:
         require(place, Permission.DELETE, asset.path)
-        if refusal := delete_refusal(place.repository, asset.path):
-            raise PolicyViolation(refusal)
+        admit_removal(place.repository, asset.path)
         assets.remove(tx, place.repository.name, asset)
     for component_id in emptied:
         components.prune(tx, component_id)

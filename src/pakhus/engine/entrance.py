@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
@@ -11,7 +12,7 @@ from pakhus.domain.repository import Repository
 from pakhus.domain.security import Actor, Permission, may
 from pakhus.engine.found import Visit
 from pakhus.engine.request import Entering, Request
-from pakhus.kit.context import Context, Granted, Scope
+from pakhus.kit.context import Context, Granted, Headers, Scope
 from pakhus.kit.format import Document, Format
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ class Sessions(Protocol):
         """Whom a token that `offline` gave speaks of."""
         ...
 
-    async def grant(self, actor: Actor, scopes: Sequence[Located]) -> tuple[str, int]:
-        """A short-lived token of the actor for these scopes, and its seconds."""
+    async def grant(self, actor: Actor, scopes: Sequence[Located], secret: str) -> tuple[str, int]:
+        """A short-lived token of the actor, who came with this secret, for these scopes, and its seconds."""
         ...
 
     async def offline(self, actor: Actor) -> str:
@@ -89,8 +90,9 @@ class EntranceHandle:
             if able:
                 allowed.append(Scope(scope.path, tuple(able)))
                 located.append(Located(found, place[1], tuple(able)))
-        token, seconds = await sessions.grant(actor, located)
-        return Granted(token, seconds, allowed, "" if actor.anonymous else await sessions.offline(actor))
+        token, seconds = await sessions.grant(actor, located, password or _secret(self._asked.headers))
+        has_account = not (actor.anonymous or actor.transient)
+        return Granted(token, seconds, allowed, await sessions.offline(actor) if has_account else "")
 
     def repositories(self, path: str) -> Sequence[str]:
         catalog, actor = self._engine.catalog, self._asked.actor
@@ -112,3 +114,14 @@ class EntranceHandle:
             return None if edition is None else cast("Model | None", await self._engine.model(edition, document, ctx))
         except (Unavailable, Blocked):
             return None
+
+
+def _secret(headers: Headers) -> str:
+    """What a request showed to say who it is: the password of Basic credentials, or a token."""
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return rest.strip()
+    try:
+        return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pakhus.database import assets, components
 from pakhus.domain.content import NO_FACTS, Asset, Component, Facts, Query
 from pakhus.domain.errors import Invalid, NotFound, Unavailable
+from pakhus.domain.security import Permission, may
 from pakhus.engine.deposit import Place
 from pakhus.engine.entrance import EntranceHandle
 from pakhus.engine.found import Visit
@@ -119,8 +120,11 @@ class ViewHandle(EntranceHandle):
 
     async def has(self, path: str) -> bool:
         format = self._engine.catalog.format(self._repository)
+        path = format.canonical(path)
+        if not may(self._visit.actor, Permission.READ, self._repository, path).allowed:
+            return False
         try:
-            route, params = format.match("GET", format.canonical(path))
+            route, params = format.match("GET", path)
             ctx = self._ctx.at(path, params)
             return await self._engine.content(self._repository, route, ctx, self._visit) is not None
         except NotFound:

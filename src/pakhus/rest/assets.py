@@ -12,7 +12,7 @@ from pakhus.rest.bodies import Text
 from pakhus.rest.contents import AssetXO, Item, PageAssetXO, Writer
 from pakhus.rest.problems import bare
 from pakhus.rest.rights import Caller, Here, OnRepository
-from pakhus.services.contents import visible_asset
+from pakhus.services.contents import may_know, visible_asset
 
 router = APIRouter(prefix="/assets", tags=["assets"])
 BROWSE, DELETE = Permission.BROWSE, Permission.DELETE
@@ -54,6 +54,6 @@ async def delete(
     """The asset; its component goes with its last one."""
     repository, number = item
     found = await services.contents.asset(repository, number)
-    if found is None:
+    if found is None or not may_know(found, repository, actor):
         raise bare(404)
     await services.contents.remove(repository, actor, [found])

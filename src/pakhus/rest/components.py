@@ -12,7 +12,7 @@ from pakhus.rest.bodies import Text
 from pakhus.rest.contents import ComponentXO, Item, PageComponentXO, Writer
 from pakhus.rest.problems import bare
 from pakhus.rest.rights import BaseUrl, Caller, Here, OnRepository
-from pakhus.services.contents import visible
+from pakhus.services.contents import may_know, visible
 
 router = APIRouter(prefix="/components", tags=["components"])
 Token = Annotated[str | None, Query(alias="continuationToken")]
@@ -57,7 +57,7 @@ async def delete(
     """The component with all its assets."""
     repository, number = item
     found = await services.contents.component(repository, number)
-    if found is None:
+    if found is None or not any(may_know(asset, repository, actor) for asset in found.assets):
         raise bare(404)
     await services.contents.remove(repository, actor, found.assets)
 

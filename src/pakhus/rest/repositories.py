@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from pakhus.domain.errors import RepositoryNotFound
 from pakhus.domain.repository import Repository, RepositoryType
-from pakhus.domain.security import Permission, may, permits
+from pakhus.domain.security import Actor, Permission, may, permits
 from pakhus.kit.format import Format
 from pakhus.rest.bodies import Mapped
 from pakhus.rest.problems import bare
@@ -17,11 +17,12 @@ from pakhus.rest.rights import (
     OPEN_TO_ALL,
     BaseUrl,
     Caller,
+    Creating,
     Here,
-    OnRepository,
     Right,
     actor_of,
     needs,
+    permitted,
     require,
     services_of,
 )
@@ -50,14 +51,30 @@ class Administering(Right):
         return found
 
 
+class Browsing(Right):
+    """To browse the repository of the path: some of what it holds, or as an administrator."""
+
+    async def __call__(self, request: Request) -> Repository:
+        found = services_of(request).catalog.find(request.path_params["name"])
+        if found is None:
+            raise bare(404)
+        if _administers(actor_of(request), found, "browse"):
+            return found
+        return permitted(actor_of(request), found, Permission.BROWSE)
+
+
+def _administers(actor: Actor, repository: Repository, action: str) -> bool:
+    return permits(actor, ("repository-admin", repository.format, repository.name, action)).allowed
+
+
+def _shows(actor: Actor, repository: Repository) -> bool:
+    return may(actor, Permission.BROWSE, repository, None).allowed or _administers(actor, repository, "browse")
+
+
 @router.get("/repositories", dependencies=OPEN_TO_ALL)
 async def everything(services: Here, actor: Caller, base_url: BaseUrl) -> list[RepositoryXO]:
-    """The repositories that the caller may browse, by name."""
-    return [
-        listed(each, base_url)
-        for each in services.catalog.everything()
-        if may(actor, Permission.BROWSE, each, None).allowed
-    ]
+    """The repositories that the caller may browse, what they hold or as an administrator, by name."""
+    return [listed(each, base_url) for each in services.catalog.everything() if _shows(actor, each)]
 
 
 @router.get("/repositorySettings", dependencies=OPEN_TO_ALL)
@@ -66,14 +83,12 @@ async def settings(services: Here, actor: Caller, base_url: BaseUrl) -> list[Jso
     return [
         described(each, services.catalog.format(each), base_url)
         for each in services.catalog.everything()
-        if permits(actor, ("repository-admin", each.format, each.name, "read")).allowed
+        if _administers(actor, each, "read")
     ]
 
 
 @router.get("/repositories/{name}")
-async def one(
-    repository: Annotated[Repository, Depends(OnRepository(Permission.BROWSE, parameter="name"))], base_url: BaseUrl
-) -> RepositoryXO:
+async def one(repository: Annotated[Repository, Depends(Browsing())], base_url: BaseUrl) -> RepositoryXO:
     return listed(repository, base_url)
 
 
@@ -125,7 +140,10 @@ def _add(router: APIRouter, format: Format, type: RepositoryType) -> None:
     body = Depends(Mapped(request_model(format, type)))
     names = {"create": f"create_{format.name}_{type}", "get": f"get_{format.name}_{type}"}
 
-    async def create(services: Here, body: Json = body) -> Response:
+    creating = Creating(format.name)
+
+    async def create(services: Here, actor: Caller, body: Json = body) -> Response:
+        creating.check(actor, str(body.get("name") or ""))
         await services.repositories.create(format.name, type, body)
         return Response(status_code=201)
 
@@ -149,7 +167,7 @@ def _add(router: APIRouter, format: Format, type: RepositoryType) -> None:
         status_code=201,
         response_class=Response,
         name=names["create"],
-        dependencies=admin("*", "add"),
+        dependencies=[Depends(creating)],
         summary=f"Create a {type} repository of format {format.name}",
     )
     router.add_api_route(

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from pakhus.domain.errors import Forbidden, Unauthenticated
 from pakhus.domain.repository import Repository
-from pakhus.domain.security import Actor, Decision, Permission, may, permits
+from pakhus.domain.security import ANY_NAME, Actor, Decision, Permission, may, permits
 from pakhus.rest.problems import bare
 from pakhus.services.services import Services
 
@@ -71,6 +71,19 @@ class Needs(Right):
     async def __call__(self, request: Request) -> None:
         wanted = [request.path_params[part[1:-1]] if part.startswith("{") else part for part in self.wanted]
         require(actor_of(request), permits(actor_of(request), wanted))
+
+
+class Creating(Right):
+    """An administrator's right to add some repository of a format: `check` asks for the one that the body names."""
+
+    def __init__(self, format: str) -> None:
+        self.format = format
+
+    async def __call__(self, request: Request) -> None:
+        require(actor_of(request), permits(actor_of(request), ("repository-admin", self.format, ANY_NAME, "add")))
+
+    def check(self, actor: Actor, name: str) -> None:
+        require(actor, permits(actor, ("repository-admin", self.format, name, "add")))
 
 
 class SignedIn(Right):

@@ -171,5 +171,5 @@ async def _bundle(wanted: SupportXO, request: Request, services: Services) -> su
 
 
 async def _security(services: Services) -> dict[str, Any]:
-    users = await services.users.everybody()
+    users = [each.user for each in await services.users.everybody()]
     return {"users": [{"userId": each.user_id, "status": each.status, "roles": list(each.roles)} for each in users]}

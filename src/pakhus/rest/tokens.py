@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
 
 from pakhus.database.accounts import TokenRow
 from pakhus.domain.security import Actor, permits
@@ -46,10 +47,14 @@ class TokenRequest(NativeShape):
     expires_days: int | None = None
 
 
+class RotationRequest(NativeShape):
+    overlap_hours: Annotated[int, Field(ge=0, le=24 * 90)] = 24
+
+
 @router.get("")
 async def everything(actor: Known, services: Here, user: User = "", source: Source = LOCAL) -> list[TokenXO]:
     whose = await _whose(services, actor, user, source, "read")
-    return [TokenXO(**_members(row)) for row in await services.tokens.of(*whose)]
+    return [shown_token(row) for row in await services.tokens.of(*whose)]
 
 
 @router.post("", status_code=201)
@@ -61,15 +66,27 @@ async def create(
     source: Source = LOCAL,
 ) -> NewTokenXO:
     user_id, of = await _whose(services, actor, user, source, "create")
-    token, row = await services.tokens.create(
-        user_id,
-        body.name,
-        source=of,
-        scopes=body.scopes,
-        repositories=body.repositories,
-        expires_days=body.expires_days,
-    )
-    return NewTokenXO(token=token, **_members(row))
+    return new_token(*await services.tokens.create(user_id, source=of, **body.model_dump()))
+
+
+@router.delete("", status_code=204, response_class=Response)
+async def revoke_all(actor: Known, services: Here, user: User = "", source: Source = LOCAL) -> None:
+    """All tokens of the user stop working at once."""
+    await services.tokens.revoke_all(*await _whose(services, actor, user, source, "delete"))
+
+
+@router.post("/{name:path}/rotate", status_code=201)
+async def rotate(
+    name: str,
+    actor: Known,
+    services: Here,
+    body: Annotated[RotationRequest, Depends(Taking(RotationRequest))],
+    user: User = "",
+    source: Source = LOCAL,
+) -> NewTokenXO:
+    """A new token in place of an old one, which is good for `overlap_hours` more."""
+    user_id, of = await _whose(services, actor, user, source, "create")
+    return new_token(*await services.tokens.rotate(user_id, name, of, overlap_hours=body.overlap_hours))
 
 
 @router.delete("/{name:path}", status_code=204, response_class=Response)
@@ -86,6 +103,14 @@ async def _whose(services: Here, actor: Actor, user: str, source: str, action: s
     require(actor, permits(actor, ("tokens", action)))
     found = await services.users.get(user, source)
     return found.user_id, found.source
+
+
+def shown_token(row: TokenRow) -> TokenXO:
+    return TokenXO(**_members(row))
+
+
+def new_token(token: str, row: TokenRow) -> NewTokenXO:
+    return NewTokenXO(token=token, **_members(row))
 
 
 def _members(row: TokenRow) -> dict[str, Any]:

@@ -1,23 +1,20 @@
-"""Users, their passwords and user tokens (`/v1/security/users`)."""
+"""Users and their passwords (`/v1/security/users`)."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
-from pakhus.database.accounts import TokenRow, User
 from pakhus.domain.errors import Invalid
-from pakhus.rest.bodies import AnyCaseLower, Moment, Shape, Taking, Text, text_body
-from pakhus.rest.problems import bare
+from pakhus.rest.bodies import AnyCaseLower, Shape, Taking, Text, text_body
+from pakhus.rest.problems import Flawed, bare
 from pakhus.rest.rights import Caller, Here, needs
 from pakhus.services.identity.realm import LOCAL
-from pakhus.services.users import Person
+from pakhus.services.users import Person, Shown
 
 router = APIRouter(prefix="/security", tags=["security: users"])
-USER_TOKEN = "user-token"  # noqa: S105 -- a token's name
 UserId = Annotated[str, Path(alias="userId")]
 Status = Annotated[Literal["active", "locked", "disabled", "changepassword"], AnyCaseLower]
 
@@ -41,69 +38,72 @@ class UserXO(Shape):
     external_roles: list[str]
 
 
-class _Person(Shape):
+class ApiCreateUser(Shape):
     user_id: Text
     first_name: Text
     last_name: Text
     email_address: Text
+    password: str
     status: Status
     roles: Annotated[list[str], Field(min_length=1)]
 
-    def person(self) -> Person:
-        roles = tuple(dict.fromkeys(self.roles))
-        return Person(self.user_id, self.first_name, self.last_name, self.email_address, self.status, roles)
 
+class ApiUser(Shape):
+    """Of another source only `roles` and `status` are kept here, and nothing else has to be given."""
 
-class ApiCreateUser(_Person):
-    password: str
-
-
-class ApiUser(_Person):
+    user_id: Text
+    first_name: str | None = None
+    last_name: str | None = None
+    email_address: str | None = None
     source: str = LOCAL
+    status: Status
+    roles: list[str]
 
-
-class UserTokenXO(Shape):
-    """What stands for name and password; the pass code is shown this once."""
-
-    name_code: str
-    pass_code: str
-    created: Moment | None
-    expires: Moment | None
-    is_expired: bool
-    user_id: str
-    realm: str
+    def flaws(self) -> list[tuple[str, str]]:
+        """What a user of this server must have."""
+        members = {"firstName": self.first_name, "lastName": self.last_name, "emailAddress": self.email_address}
+        return [(name, "must not be empty") for name, value in {**members, "roles": self.roles}.items() if not value]
 
 
 @router.get("/user-sources", dependencies=needs("users", "read"))
-async def sources() -> list[UserSource]:
-    return [UserSource(id=LOCAL, name="Local")]
+async def sources(services: Here) -> list[UserSource]:
+    return [UserSource(id=id, name=name) for id, name in await services.users.sources()]
 
 
 @router.get("/users", dependencies=needs("users", "read"))
 async def everybody(
-    services: Here, user_id: Annotated[str, Query(alias="userId")] = "", source: str = LOCAL
+    services: Here, user_id: Annotated[str, Query(alias="userId")] = "", source: str = ""
 ) -> list[UserXO]:
-    """The users whose name starts with `userId`, by name."""
-    _check_source(source)
-    return [_shown(each) for each in await services.users.everybody(prefix=user_id)]
+    """The users whose id starts with `userId`, by name; of all sources, or of one."""
+    if source:
+        await _check_source(services, source)
+    return [_shown(each) for each in await services.users.everybody(prefix=user_id, source=source)]
 
 
 @router.post("/users", dependencies=needs("users", "create"))
 async def create(body: Annotated[ApiCreateUser, Depends(Taking(ApiCreateUser))], services: Here) -> UserXO:
-    return _shown(await services.users.create(body.person(), body.password))
+    return _shown(Shown(await services.users.create(_person(body), body.password)))
 
 
 @router.put("/users/{userId}", dependencies=needs("users", "update"), status_code=204, response_class=Response)
 async def update(user_id: UserId, body: Annotated[ApiUser, Depends(Taking(ApiUser))], services: Here) -> None:
     if body.user_id != user_id:
         raise Invalid("must be the user of the path", field="userId")
-    _check_source(body.source)
-    await services.users.update(body.person())
+    if body.source == LOCAL and (flaws := body.flaws()):
+        raise Flawed(flaws)
+    await _check_source(services, body.source)
+    await services.users.update(_person(body), body.source)
 
 
 @router.delete("/users/{userId}", dependencies=needs("users", "delete"), status_code=204, response_class=Response)
-async def delete(user_id: UserId, services: Here, actor: Caller) -> None:
-    await services.users.delete(user_id, by=actor)
+async def delete(
+    user_id: UserId,
+    services: Here,
+    actor: Caller,
+    realm: Annotated[str, Query(description="Source of the user, or its realm; default: users of this server.")] = "",
+) -> None:
+    """Of a user of another source goes what is kept here: roles, tokens, logins."""
+    await services.users.delete(user_id, source=await source_of(services, realm) if realm else "", by=actor)
 
 
 @router.put(
@@ -117,36 +117,13 @@ async def change_password(user_id: UserId, services: Here, request: Request) -> 
     await services.users.change_password(user_id, await text_body(request))
 
 
-@router.post("/users/{userId}/{realm}/user-token", dependencies=needs("usertoken", "users"), status_code=201)
-async def make_token(user_id: UserId, realm: str, services: Here) -> UserTokenXO:
-    """A user token: name code and pass code, to be used like name and password."""
-    _check_source(realm)
-    user = await services.users.get(user_id)
-    token, row = await services.tokens.create(user.user_id, USER_TOKEN, kind="user")
-    return _token(row, token, services.now())
+def _person(body: ApiCreateUser | ApiUser) -> Person:
+    names = (body.first_name or "", body.last_name or "", body.email_address or "")
+    return Person(body.user_id, *names, body.status, tuple(dict.fromkeys(body.roles)))
 
 
-@router.get("/users/{userId}/{realm}/user-token", dependencies=needs("usertoken", "users"))
-async def read_token(user_id: UserId, realm: str, services: Here) -> UserTokenXO:
-    _check_source(realm)
-    for row in await services.tokens.of(user_id):
-        if row.name == USER_TOKEN:
-            return _token(row, "", services.now())
-    raise bare(404)
-
-
-@router.delete(
-    "/users/{userId}/{realm}/user-token",
-    dependencies=needs("usertoken", "users"),
-    status_code=204,
-    response_class=Response,
-)
-async def drop_token(user_id: UserId, realm: str, services: Here) -> None:
-    _check_source(realm)
-    await services.tokens.revoke(user_id, USER_TOKEN)
-
-
-def _shown(user: User) -> UserXO:
+def _shown(shown: Shown) -> UserXO:
+    user = shown.user
     return UserXO(
         user_id=user.user_id,
         first_name=user.first_name,
@@ -154,24 +131,20 @@ def _shown(user: User) -> UserXO:
         email_address=user.email,
         source=user.source,
         status=user.status,
-        read_only=False,
+        read_only=shown.read_only,
         roles=list(user.roles),
-        external_roles=[],
+        external_roles=list(shown.external),
     )
 
 
-def _check_source(source: str) -> None:
-    if source != LOCAL:
+async def _check_source(services: Here, source: str) -> None:
+    if source not in {id for id, _ in await services.users.sources()}:
         raise bare(404)
 
 
-def _token(row: TokenRow, token: str, now: datetime) -> UserTokenXO:
-    return UserTokenXO(
-        name_code=row.user_id,
-        pass_code=token,
-        created=row.created,
-        expires=row.expires,
-        is_expired=row.expires is not None and row.expires <= now,
-        user_id=row.user_id,
-        realm=row.source,
-    )
+async def source_of(services: Here, realm: str) -> str:
+    """The source that is meant by its own id, or by that of its realm."""
+    for each in await services.realms.sources():
+        if realm in (each.source, each.id):
+            return each.source
+    raise bare(404)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,26 +11,30 @@ from typing import Any
 
 from cachetools import TTLCache
 
-from pakhus.database import accounts, values
+from pakhus.database import accounts, sessions, values
 from pakhus.database.accounts import PrivilegeRow, Role, TokenRow, User
 from pakhus.database.transaction import Database, Transaction
-from pakhus.domain.errors import Unauthenticated
+from pakhus.domain.errors import Forbidden, Unauthenticated
 from pakhus.domain.initiator import claimed
 from pakhus.domain.security import Actor
 from pakhus.engine.entrance import Located
 from pakhus.services.identity.passing import SECONDS, Claims, PassingTokens
 from pakhus.services.identity.people import People
-from pakhus.services.identity.realm import LOCAL, TOKEN_PREFIX, WRONG, Door, Identity, is_token
+from pakhus.services.identity.realm import LOCAL, WRONG, Door, Identity, is_jwt, is_token
 from pakhus.services.identity.realms import CannotTell, Realms
+from pakhus.services.identity.secondfactor import CodeNeeded, SecondFactors
+from pakhus.services.identity.sessions import Login, Sessions
 from pakhus.services.identity.signing import EXPIRED, Signing
-from pakhus.services.identity.tokens import Tokens, limits_of
+from pakhus.services.identity.tokens import Tokens, limits_of, login_kind
+from pakhus.services.identity.usertokens import KEY as USER_TOKENS
+from pakhus.services.identity.usertokens import protects_content
 from pakhus.services.privileges import grants_of
 from pakhus.services.throttle import Throttle
 
 CACHED_SECONDS = 60.0
+FORGOTTEN = timedelta(days=30)
+"""How long an expired token is still listed."""
 ANONYMOUS = "anonymous"
-LOGIN = "login"
-"""The purpose of the JWT that `POST /api/v1/login` answers with."""
 DEFAULT_REALM = "NexusAuthorizingRealm"
 
 
@@ -40,6 +45,7 @@ class Access:
     roles: Mapping[str, Role]
     privileges: Mapping[str, PrivilegeRow]
     anonymous: Mapping[str, Any]
+    tokens_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,12 @@ class Accounts:
         realms: Realms,
         people: People,
         tokens: Tokens,
+        sessions: Sessions,
+        second: SecondFactors,
         signing: Signing,
         throttle: Throttle,
         *,
         formats: Sequence[str],
-        jwt_hours: int,
         now: Callable[[], datetime],
         seconds: Callable[[], float],
     ) -> None:
@@ -70,11 +77,11 @@ class Accounts:
         self._realms = realms
         self._people = people
         self._tokens = tokens
-        self._signing = signing
+        self._sessions = sessions
+        self._second = second
         self._passing = PassingTokens(signing)
         self._throttle = throttle
         self._formats = formats
-        self._jwt_hours = jwt_hours
         self._now = now
         self._verified: TTLCache[bytes, Known] = TTLCache(10_000, CACHED_SECONDS, timer=seconds)
         self._generation = -1
@@ -111,6 +118,8 @@ class Accounts:
             return known
         generation = self._generation
         identity = await self.verify(username, password, door)
+        if format and not is_token(password) and self._access.tokens_only:
+            raise Unauthenticated("repositories take no passwords here: use a token")
         return await self._admitted(key, identity, address, generation)
 
     async def by_token(self, token: str, address: str, *, format: str = "", header: str = "authorization") -> Actor:
@@ -121,30 +130,77 @@ class Accounts:
         claims = self._passing.read(token)
         if claims is not None:
             return await self._passed(key, claims, Door(address, format, header), generation)
-        identity = await self._by_login(token)
+        identity = await self._sessions.identity(token)
         if identity is None:
             identity = await self._realms.by_bearer(token, Door(address, format, header))
+        elif not await self._realms.admits(identity.source):
+            raise Unauthenticated(EXPIRED)
         return await self._admitted(key, identity, address, generation)
 
-    async def verify(self, username: str, password: str, door: Door) -> Identity:
-        """Whose password this is, or whose token. Raises `Unauthenticated`, `TooManyRequests` or `CannotTell`."""
+    async def by_session(self, token: str, address: str, *, csrf: str | None) -> Actor | None:
+        """Who a browser's cookie is of; `None` once that login is over.
+
+        `csrf` is what came with a request that changes something, `None` for one that does not: a cookie alone does
+        not prove that the user, and no foreign page, sent it. Raises `Unauthenticated`.
+        """
+        if not is_jwt(token):
+            return None
+        try:
+            actor = await self.by_token(token, address)
+        except Unauthenticated:
+            return None
+        if csrf is not None and not hmac.compare_digest(csrf.encode(), self._sessions.csrf(token).encode()):
+            raise Unauthenticated("Anti cross-site request forgery token mismatch")
+        return actor
+
+    async def by_remote_user(self, username: str, address: str) -> Actor:
+        """Whom a trusted proxy has let in, if the realm for that is active and knows the user."""
+        key = _cache_key("remote user", username)
+        if (known := await self._known(key, address)) is not None:
+            return known
+        generation = self._generation
+        return await self._admitted(key, await self._realms.by_remote_user(username), address, generation)
+
+    async def verify(self, username: str, password: str, door: Door, *, code: str | None = None) -> Identity:
+        """Whose password this is, or whose token; `code` is of a second factor.
+
+        Raises `Unauthenticated` (`CodeNeeded`), `TooManyRequests` or `CannotTell`.
+        """
         if not password:
             raise Unauthenticated(WRONG)
         claimed(username, "password")
         if is_token(password):
             return await self._realms.by_password(username, password, door)
-        self._throttle.check(username, door.address)
+        failed_lately = await self._throttle.check(username, door.address)
         try:
             found = await self._realms.by_password(username, password, door)
+            if found.source == LOCAL:
+                await self._second.check(found.user_id, code)
+        except CodeNeeded:
+            raise
         except Unauthenticated:
-            self._throttle.failed(username, door.address)
+            await self._throttle.failed(username, door.address)
             raise
         except CannotTell as error:
             if error.guessed:
-                self._throttle.failed(username, door.address)
+                await self._throttle.failed(username, door.address)
             raise
-        self._throttle.succeeded(username, door.address)
+        # Guesses that were made at once all came past the first look.
+        await self._throttle.check(username, door.address)
+        if failed_lately:
+            await self._throttle.succeeded(username, door.address)
         return found
+
+    async def prove(self, username: str, password: str, address: str, *, code: str | None = None) -> None:
+        """Is this the local user's password? Raises `Forbidden` if not: the caller is known, and this is not it."""
+        if is_token(password):
+            raise Forbidden("a token is not the password")
+        try:
+            found = await self.verify(username, password, Door(address), code=code)
+        except Unauthenticated as error:
+            raise Forbidden(error.message if isinstance(error, CodeNeeded) else "this is not the password") from error
+        if found.source != LOCAL:
+            raise Forbidden("this is not the password")
 
     async def _admitted(self, key: bytes, identity: Identity, address: str, generation: int) -> Actor:
         """The actor of an identity, remembered unless something was changed while it was verified."""
@@ -187,21 +243,34 @@ class Accounts:
         """With the roles that were assigned here, those of the realm's mapping, and those named like a group."""
         named = [group for group in user.groups if group in access.roles]
         roles = tuple(dict.fromkeys((*user.roles, *identity.roles, *named)))
-        grants = grants_of(roles, access.roles, formats=self._formats, custom=access.privileges)
+        grants = grants_of(roles, access.roles, formats=self._formats, custom=access.privileges) + identity.grants
+        # What is no account must not manage any, and so never be without limits, however wide.
+        limits = grants if identity.transient and identity.limits is None else identity.limits
         return Actor(
-            user.user_id, grants, limits=identity.limits, source=user.source, token=identity.token, roles=roles
+            user.user_id,
+            grants,
+            limits=limits,
+            source=user.source,
+            token=identity.token,
+            roles=roles,
+            transient=identity.transient,
         )
 
     # -- passing tokens --------------------------------------------------------------------------------------------
 
-    async def grant(self, actor: Actor, scopes: Sequence[Located]) -> tuple[str, int]:
-        """A short-lived token of the actor for these scopes, and its seconds."""
+    async def grant(self, actor: Actor, scopes: Sequence[Located], secret: str) -> tuple[str, int]:
+        """A short-lived token of the actor for these scopes, and its seconds.
+
+        For what has no account, and came with a token of somebody else's making, that token is good enough.
+        """
         asked = [(each.repository, each.path, each.permissions) for each in scopes]
+        if actor.transient:
+            return secret, SECONDS
         return self._passing.issue(actor, await self._foundation(actor), asked), SECONDS
 
     async def offline(self, actor: Actor) -> str:
         """A long-lived token that is good for `grant` only."""
-        if actor.anonymous:
+        if actor.anonymous or actor.transient:
             raise Unauthenticated("log in first")
         return self._passing.issue_offline(actor, await self._foundation(actor))
 
@@ -233,7 +302,7 @@ class Accounts:
         if actor.token:
             return (await self._row(actor)).sha256[:16]
         user = await self._database.read(accounts.user, actor.user, actor.source)
-        return "" if user is None else _fingerprint(user)
+        return "" if user is None else hashlib.sha256(user.password_hash.encode()).hexdigest()[:16]
 
     async def _row(self, actor: Actor) -> TokenRow:
         """The API token that the actor came with, as it is now."""
@@ -245,28 +314,27 @@ class Accounts:
 
     # -- logins ----------------------------------------------------------------------------------------------------
 
-    async def open_session(self, username: str, password: str, address: str) -> tuple[str, datetime]:
-        """A JWT for the user, and when it expires. It is void once a local user's password changes."""
-        identity = await self.verify(username, password, Door(address))
-        user = await self._people.admit(identity)
-        claims = {"sub": user.user_id, "src": user.source, "pwd": _fingerprint(user)}
-        return self._signing.make(LOGIN, claims, timedelta(hours=self._jwt_hours))
+    async def open_session(
+        self, username: str, password: str, address: str, *, code: str | None = None, agent: str = ""
+    ) -> Login:
+        """A login for name and password. It is void once it is ended, or a local user's password changes."""
+        identity = await self.verify(username, password, Door(address), code=code)
+        if identity.token_id or is_token(password):
+            raise Unauthenticated("a token opens no login: send it as it is")
+        return await self.open_session_for(identity, address, agent=agent)
 
-    async def _by_login(self, token: str) -> Identity | None:
-        found = self._signing.read(LOGIN, token)
-        if found is None:
-            return None
-        claims, expires = found
-        user = await self._database.read(accounts.user, claims["sub"], claims["src"])
-        if user is None or _fingerprint(user) != claims["pwd"] or not await self._realms.admits(user.source):
-            raise Unauthenticated(EXPIRED)
-        return Identity(user.user_id, user.source, expires=expires)
+    async def open_session_for(
+        self, identity: Identity, address: str, *, agent: str = "", life: timedelta | None = None
+    ) -> Login:
+        """A login for somebody whom a realm has found out otherwise, by a redirect of the browser say."""
+        user = await self._people.admit(identity)
+        return await self._sessions.open(user, address, agent, self._now(), life)
 
     async def login(self, username: str, password: str, *, label: str, address: str, format: str = "") -> str:
         """A protocol's own login (`npm login`): a token of its own name. Who shows a token keeps that one."""
         identity = await self.verify(username, password, Door(address, format))
         user = await self._people.admit(identity)
-        if password.startswith(TOKEN_PREFIX):
+        if is_token(password):
             return password
         return await self._tokens.of_login(user.user_id, user.source, kind=label, address=address)
 
@@ -276,18 +344,19 @@ class Accounts:
     async def flush(self) -> None:
         await self._tokens.flush()
 
+    async def sweep(self) -> None:
+        """What has expired and nobody looks at any more."""
+        await self._database.write(sessions.sweep, login_kinds_like=login_kind("%"), forgotten=self._now() - FORGOTTEN)
+
 
 def _access(tx: Transaction) -> Access:
     return Access(
         {role.id: role for role in accounts.roles(tx)},
         {row.name: row for row in accounts.privileges(tx)},
         values.get(tx, "anonymous") or {},
+        protects_content(values.get(tx, USER_TOKENS)),
     )
 
 
 def _cache_key(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode()).digest()
-
-
-def _fingerprint(user: User) -> str:
-    return hashlib.sha256(user.password_hash.encode()).hexdigest()[:16] if user.source == LOCAL else ""

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from pakhus.csel import Expression, holds, narrowed
+from pakhus.csel.expression import every
 from pakhus.database import assets, components
 from pakhus.database.transaction import Database
 from pakhus.domain.content import Asset, Component
 from pakhus.domain.errors import Invalid
 from pakhus.domain.repository import Repository
-from pakhus.domain.security import Actor, Permission, may
+from pakhus.domain.security import Actor, Permission, Reach, may, reach
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.kit.context import Removal
@@ -47,37 +49,56 @@ class Contents:
     async def components(self, repository: Repository, actor: Actor, token: str | None) -> Page[Component]:
         """Components that the actor may browse, with those of their assets that it may browse."""
 
-        async def load(member: Repository, after: int, limit: int) -> list[Component]:
-            return await self._database.read(components.page, member.id, member.name, after=after, limit=limit)
+        async def load(member: Repository, after: int, limit: int, reach: Reach) -> list[Component]:
+            return await self._database.read(
+                components.page, member.id, member.name, after=after, limit=limit, reach=reach
+            )
 
-        return await self._page(repository, actor, token, load, visible)
+        return await self._page([repository], actor, token, load, visible)
 
     async def assets(self, repository: Repository, actor: Actor, token: str | None) -> Page[Asset]:
-        async def load(member: Repository, after: int, limit: int) -> list[Asset]:
-            return await self._database.read(assets.page, member.id, member.name, after=after, limit=limit)
+        return await self._page([repository], actor, token, self._load_assets, visible_asset)
 
-        return await self._page(repository, actor, token, load, visible_asset)
+    async def selected(
+        self, repositories: Sequence[Repository], actor: Actor, expression: Expression, token: str | None
+    ) -> Page[Asset]:
+        """Assets that an expression selects, of those that the actor may browse."""
+
+        async def load(member: Repository, after: int, limit: int, reach: Reach) -> list[Asset]:
+            both = every([reach, narrowed(expression, member.format)])
+            return await self._load_assets(member, after, limit, both)
+
+        def shown(asset: Asset, member: Repository, actor: Actor) -> Asset | None:
+            selected = holds(expression, member.format, "/" + asset.path)
+            return visible_asset(asset, member, actor) if selected else None
+
+        return await self._page(repositories, actor, token, load, shown)
+
+    async def _load_assets(self, member: Repository, after: int, limit: int, reach: Reach) -> list[Asset]:
+        return await self._database.read(assets.page, member.id, member.name, after=after, limit=limit, reach=reach)
 
     async def _page(
         self,
-        repository: Repository,
+        repositories: Sequence[Repository],
         actor: Actor,
         token: str | None,
-        load: Callable[[Repository, int, int], Awaitable[list[T]]],
+        load: Callable[[Repository, int, int, Reach], Awaitable[list[T]]],
         shown: Callable[[T, Repository, Actor], T | None],
     ) -> Page[T]:
         """Walk the members one after the other, each in the order of its items' identities."""
         start, after = _position(token) if token else (0, 0)
         found: list[T] = []
         looked = 0
-        for member in members(self._catalog, repository, actor):
+        holding = {each.id: each for start in repositories for each in members(self._catalog, start, actor)}
+        for _, member in sorted(holding.items()):
             if member.id < start:
                 continue
             if member.id != start:
                 after = 0
+            within = reach(actor, Permission.BROWSE, member)
             while True:
                 wanted = PAGE + 1 - len(found)
-                loaded = await load(member, after, wanted)
+                loaded = await load(member, after, wanted, within)
                 for item in loaded:
                     if len(found) == PAGE:
                         return Page(found, _token(member.id, after))
@@ -135,6 +156,12 @@ def visible(component: Component, repository: Repository, actor: Actor) -> Compo
 
 def visible_asset(asset: Asset, repository: Repository, actor: Actor) -> Asset | None:
     return asset if may(actor, Permission.BROWSE, repository, asset.path).allowed else None
+
+
+def may_know(asset: Asset, repository: Repository, actor: Actor) -> bool:
+    """May the actor learn that there is such an asset, by being refused to delete it?"""
+    allowed = (may(actor, action, repository, asset.path).allowed for action in (Permission.BROWSE, Permission.DELETE))
+    return any(allowed)
 
 
 # -- identities and tokens -----------------------------------------------------------------------------------------

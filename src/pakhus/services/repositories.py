@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from pakhus.database import cleanup, repositories, values
+from pakhus.database import cleanup, repositories, rights, values
 from pakhus.database.repositories import described
 from pakhus.database.signing_keys import KeyRow
 from pakhus.database.transaction import Database, Transaction
@@ -19,7 +19,7 @@ from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.keyring import Keyring
 from pakhus.kit.context import SigningKeyPair
-from pakhus.services import doors
+from pakhus.services import builtin_privileges, doors
 from pakhus.services.sections import SHARED, HttpClient, NegativeCache, Proxy, checked, first
 
 DUPLICATE = "Name is already used, must be unique (ignoring case)"
@@ -307,6 +307,7 @@ def _delete(tx: Transaction, gone: Repository, groups: list[tuple[Repository, Se
     for group, settings in groups:
         changed = described(group.name, group.format, group.type, settings, id=group.id, rule=group.routing_rule)
         repositories.change(tx, changed, settings)
+    rights.withdraw(tx, builtin_privileges.of_repository(gone))
     repositories.remove(tx, gone)
 
 

@@ -8,7 +8,8 @@ from pakhus.database import accounts
 from pakhus.database.accounts import Role
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Invalid, NotFound
-from pakhus.services.privileges import builtin_pattern
+from pakhus.engine.catalog import Catalog
+from pakhus.services.privileges import check_known
 
 
 class RoleNotFound(NotFound):
@@ -17,9 +18,9 @@ class RoleNotFound(NotFound):
 
 
 class Roles:
-    def __init__(self, database: Database, formats: Sequence[str]) -> None:
+    def __init__(self, database: Database, catalog: Catalog) -> None:
         self._database = database
-        self._formats = tuple(formats)
+        self._catalog = catalog
 
     async def everything(self) -> list[Role]:
         return await self._database.read(accounts.roles)
@@ -28,11 +29,13 @@ class Roles:
         return _found(await self.everything(), role_id)
 
     async def create(self, new: Role) -> Role:
-        await self._database.write(_create, new, self._formats)
+        await self._catalog.refresh()
+        await self._database.write(_create, new, self._catalog)
         return new
 
     async def update(self, changed: Role) -> None:
-        await self._database.write(_update, changed, self._formats)
+        await self._catalog.refresh()
+        await self._database.write(_update, changed, self._catalog)
 
     async def delete(self, role_id: str) -> None:
         """The role goes, and its name from every user and role that has it."""
@@ -46,20 +49,21 @@ def _found(roles: Sequence[Role], role_id: str) -> Role:
     return found
 
 
-def _create(tx: Transaction, new: Role, formats: Sequence[str]) -> None:
+def _create(tx: Transaction, new: Role, catalog: Catalog) -> None:
     if "/" in new.id or new.id != new.id.strip():
         raise Invalid("may not contain slashes, or blanks at its ends", field="id")
     known = accounts.roles(tx)
     if any(each.id == new.id for each in known):
         raise Invalid(f"Role '{new.id}' already exists, use a unique roleId.")
-    _check(tx, new, known, formats)
+    _check(tx, new, known, catalog)
     accounts.put_role(tx, new)
 
 
-def _update(tx: Transaction, changed: Role, formats: Sequence[str]) -> None:
+def _update(tx: Transaction, changed: Role, catalog: Catalog) -> None:
     known = accounts.roles(tx)
-    _refuse_read_only(_found(known, changed.id))
-    _check(tx, changed, known, formats)
+    before = _found(known, changed.id)
+    _refuse_read_only(before)
+    _check(tx, changed, known, catalog, before=before)
     accounts.put_role(tx, changed)
 
 
@@ -73,11 +77,10 @@ def _refuse_read_only(role: Role) -> None:
         raise Invalid(f"Role '{role.id}' is read only: it can be neither changed nor removed.")
 
 
-def _check(tx: Transaction, wanted: Role, known: Sequence[Role], formats: Sequence[str]) -> None:
-    custom = {row.name for row in accounts.privileges(tx)}
-    for name in wanted.privileges:
-        if name not in custom and builtin_pattern(name, formats) is None:
-            raise Invalid(f"Unable to locate privilegeId: {name}", field="privileges")
+def _check(
+    tx: Transaction, wanted: Role, known: Sequence[Role], catalog: Catalog, *, before: Role | None = None
+) -> None:
+    check_known(tx, wanted.privileges, catalog, but=() if before is None else before.privileges)
     by_id = {each.id: each for each in known}
     for name in wanted.roles:
         if name == wanted.id or _contains(by_id, name, wanted.id):

@@ -6,7 +6,8 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +18,14 @@ from pakhus.database.transaction import Database
 from pakhus.domain.content import ALGORITHMS, Asset, Component
 from pakhus.domain.errors import Invalid, NotFound
 from pakhus.domain.repository import Repository
-from pakhus.domain.security import Actor
+from pakhus.domain.security import Actor, Permission, Reach, reach
 from pakhus.engine.catalog import Catalog
-from pakhus.services.contents import BadToken, Page, members, visible, visible_asset
+from pakhus.services.contents import LOOKED, BadToken, Page, members, visible, visible_asset
 from pakhus.services.query import MANY, Term, keywords, parsed
 
 PAGE = 50
+MOST_SCOPES = 64
+"""Alternatives in one statement."""
 NOTHING = "Asset search returned no results"
 SEVERAL = (
     "Search returned multiple assets, please refine search criteria to find a single asset or use the sort query "
@@ -48,20 +51,11 @@ class Search:
 
     async def components(self, actor: Actor, parameters: Parameters) -> Page[Component]:
         """A page of components with all their assets."""
-        wanted = self._wanted(actor, parameters)
-        if wanted is None:
-            return Page((), None)
-        hits = await self._database.read(search.find_components, wanted, limit=PAGE)
-        return self._page(hits, parameters, [self._seen(each, actor) for each in hits.items])
+        return await self._page(actor, parameters, search.find_components, self._seen)
 
     async def assets(self, actor: Actor, parameters: Parameters) -> Page[Asset]:
         """A page of assets."""
-        wanted = self._wanted(actor, parameters)
-        if wanted is None:
-            return Page((), None)
-        hits = await self._database.read(search.find_assets, wanted, limit=PAGE)
-        found = [visible_asset(each, self._catalog.get(each.repository), actor) for each in hits.items]
-        return self._page(hits, parameters, found)
+        return await self._page(actor, parameters, search.find_assets, self._seen_asset)
 
     async def one_asset(self, actor: Actor, parameters: Parameters) -> Asset:
         """The only asset that is found, or with `sort` the first. Raises `NotFound`, or `Invalid` for several."""
@@ -86,17 +80,44 @@ class Search:
         found = await self.components(actor, {name: value for name, value in asked.items() if value})
         return list(found.items)[:limit]
 
-    def _seen(self, found: Component, actor: Actor) -> Component | None:
-        return visible(found, self._catalog.get(found.repository), actor)
+    async def _page(
+        self,
+        actor: Actor,
+        parameters: Parameters,
+        find: Callable[..., Hits],
+        seen: Callable[[Any, Hits, Actor], Any],
+    ) -> Page[Any]:
+        """What the actor may see of what is found, searching on until a page is full, or enough was looked at."""
+        wanted = self._wanted(actor, parameters)
+        if wanted is None:
+            return Page((), None)
+        found: list[Any] = []
+        looked = 0
+        while True:
+            hits = await self._database.read(find, wanted, limit=PAGE - len(found))
+            looked += len(hits.items)
+            found.extend(each for item in hits.items if (each := seen(item, hits, actor)) is not None)
+            if not hits.more:
+                return Page(found, None)
+            if len(found) >= PAGE or looked >= LOOKED:
+                return Page(found, _token(hits.last, parameters))
+            wanted = replace(wanted, after=hits.last)
 
-    def _page(self, hits: Hits, parameters: Parameters, found: Sequence[Any]) -> Page[Any]:
-        token = _token(hits.last, parameters) if hits.more else None
-        return Page([each for each in found if each is not None], token)
+    def _seen(self, found: Component, hits: Hits, actor: Actor) -> Component | None:
+        """With the assets that the actor may browse, if it was not found by others alone."""
+        shown = visible(found, self._catalog.get(found.repository), actor)
+        if shown is None or hits.matching is None:
+            return shown
+        matching = hits.matching.get(found.id, frozenset())
+        return shown if any(asset.id in matching for asset in shown.assets) else None
+
+    def _seen_asset(self, found: Asset, hits: Hits, actor: Actor) -> Asset | None:
+        return visible_asset(found, self._catalog.get(found.repository), actor)
 
     def _wanted(self, actor: Actor, parameters: Parameters) -> search.Search | None:
         """What is sought; `None` where nothing can be found."""
         common = tuple(_common(parameters))
-        scopes = self._scopes(self._repositories(actor, parameters), parameters)
+        scopes = self._scopes(actor, self._repositories(actor, parameters), parameters)
         if not scopes:
             return None
         sort, descending = _order(parameters)
@@ -122,20 +143,23 @@ class Search:
         found = {each.id: each for start in starts for each in members(self._catalog, start, actor)}
         return [each for each in found.values() if not format or each.format == format.lower()]
 
-    def _scopes(self, repositories: Sequence[Repository], parameters: Parameters) -> tuple[Scope, ...]:
-        """One scope for each format whose parameters are asked for: no other format can meet them."""
-        by_format: dict[str, list[int]] = {}
-        for each in repositories:
-            by_format.setdefault(each.format, []).append(each.id)
+    def _scopes(self, actor: Actor, repositories: Sequence[Repository], parameters: Parameters) -> tuple[Scope, ...]:
+        """One scope for each way to narrow, and for each format whose parameters are asked for.
+
+        No other format can meet those.
+        """
         own = {name: self._of_format(name) for name in parameters}
         wanted = {name: places for name, places in own.items() if places}
-        if not wanted:
-            return (Scope(tuple(each.id for each in repositories)),) if repositories else ()
+        kinds: dict[tuple[str, Reach], list[int]] = {}
+        for each in repositories:
+            kind = (each.format if wanted else "", reach(actor, Permission.BROWSE, each))
+            kinds.setdefault(kind, []).append(each.id)
+        coarse = len(kinds) > MOST_SCOPES
         scopes = []
-        for format, ids in sorted(by_format.items()):
+        for (format, paths), ids in (_merged(kinds) if coarse else kinds).items():
             if all(format in places for places in wanted.values()):
                 conditions = (_condition(places[format], parameters[name]) for name, places in wanted.items())
-                scopes.append(Scope(tuple(ids), tuple(conditions)))
+                scopes.append(Scope(tuple(ids), tuple(conditions), paths, coarse))
         return tuple(scopes)
 
     def _of_format(self, parameter: str) -> dict[str, str]:
@@ -147,6 +171,14 @@ class Search:
             for name, format in self._catalog.formats.items()
             if (known := _spelling(parameter, name, format.segment or name, format.search)) is not None
         }
+
+
+def _merged(kinds: Mapping[tuple[str, Reach], Sequence[int]]) -> dict[tuple[str, Reach], list[int]]:
+    """So many ways to narrow are left to `visible`: one scope for each format."""
+    found: dict[tuple[str, Reach], list[int]] = {}
+    for (format, _), ids in kinds.items():
+        found.setdefault((format, True), []).extend(ids)
+    return found
 
 
 def _spelling(parameter: str, format: str, segment: str, known: Mapping[str, str]) -> str | None:

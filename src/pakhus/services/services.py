@@ -23,14 +23,19 @@ from pakhus.services.audit import Audit
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
 from pakhus.services.download_log import DownloadLog
+from pakhus.services.explain import Explain
+from pakhus.services.federation.wiring import Federation
 from pakhus.services.health import Health
 from pakhus.services.identity.realms import Realms
 from pakhus.services.identity.tokens import Tokens
+from pakhus.services.identity.wiring import Identification
 from pakhus.services.passwords import Passwords
+from pakhus.services.privileges import Privileges
 from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
+from pakhus.services.selectors import Selectors
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
 from pakhus.services.webhook_delivery import Deliverer
@@ -51,12 +56,17 @@ class Services(Administration):
     downloads: Downloads
     sweep: Sweep
     accounts: Accounts
+    federation: Federation
+    identification: Identification
     realms: Realms
     tokens: Tokens
     passwords: Passwords
     repositories: Repositories
     users: Users
     roles: Roles
+    privileges: Privileges
+    selectors: Selectors
+    explain: Explain
     access: Access
     blobstores: BlobStores
     health: Health

@@ -85,6 +85,16 @@ class Http(Section):
     trusted_proxies: tuple[str, ...] = Field(
         default=(), description="Networks (CIDR) whose `X-Forwarded-*` headers are believed; empty: nobody's."
     )
+    rate_limit_per_user: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="Requests a minute that an account may make, of this process; empty: no limit."
+    )
+    rate_limit_per_address: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="Requests a minute that may come from an address; empty: no limit."
+    )
+    rate_limit_reads: bool = Field(default=False, description="Count reads (GET, HEAD) for the rate limits, too.")
+    rate_limit_exempt: tuple[str, ...] = Field(
+        default=(), description="Networks (CIDR) from which requests are not counted; empty: none."
+    )
     tls: Tls = Tls()
 
     _base_url = field_validator("base_url")(web_address)
@@ -95,7 +105,7 @@ class Http(Section):
         address(value)
         return value
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "rate_limit_exempt")
     @classmethod
     def are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(item.strip())) for item in value)
@@ -161,12 +171,43 @@ class Auth(Section):
     password_min_length: Annotated[int, Field(ge=1)] = Field(
         default=8, description="Shortest password a user may choose."
     )
+    password_refuse_common: bool = Field(
+        default=True, description="Refuse passwords that are guessed early: common words, names, patterns."
+    )
     token_max_days: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="Longest life of an access token, in days; empty: no limit."
+    )
+    lockout_failures: Annotated[int, Field(gt=0)] = Field(
+        default=10, description="After so many wrong passwords a user has to wait at the address they came from."
+    )
+    lockout_address_failures: Annotated[int, Field(gt=0)] = Field(
+        default=50, description="After so many wrong passwords from an address, everybody there has to wait."
+    )
+    lockout_minutes: Annotated[int, Field(gt=0)] = Field(
+        default=5, description="How long wrong passwords are remembered, from the first one."
+    )
+    lockout_exempt: tuple[str, ...] = Field(
+        default=(), description="Networks (CIDR) from which wrong passwords are not counted; empty: none."
+    )
+    remote_user_header: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="Header in which a trusted proxy names the user, for the Rut Auth realm; empty: none.",
+    )
+    ldap_ca_file: Path | None = Field(
+        default=None, description="Certificate authorities of LDAP servers, PEM, beside those of the system."
+    )
+    ldap_cache_seconds: Annotated[int, Field(gt=0)] = Field(
+        default=300, description="How long it is remembered what an LDAP server said of a user and a password."
     )
     login_token_days: Annotated[int, Field(gt=0)] = Field(
         default=30, description="Life of what a client's own login (`npm login`, Conan) gets, in days."
     )
+
+    @field_validator("lockout_exempt")
+    @classmethod
+    def are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(item.strip())) for item in value)
 
     @field_validator("jwt_secret")
     @classmethod

@@ -121,6 +121,11 @@ class Origins:
                 return address
         return address
 
+    def is_by_proxy(self, exchange: Exchange) -> bool:
+        """Did a proxy that is believed hand the request over?"""
+        peer = exchange.scope.get("client")
+        return peer is not None and self._trusts(peer[0])
+
     def base_url(self, exchange: Exchange, *, own_door: bool = False) -> str:
         """The URL of the server as the client addressed it, without a trailing slash.
 

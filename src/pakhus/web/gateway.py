@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,13 +23,14 @@ from pakhus.engine.downloads import Downloads
 from pakhus.engine.found import Found
 from pakhus.engine.request import Entering, Request
 from pakhus.kit.context import Context, Reply
-from pakhus.kit.format import Format
+from pakhus.kit.format import BASIC, BEARER, Credential, Format
 from pakhus.services.download_log import DownloadLog
 from pakhus.web import problems
 from pakhus.web.addresses import Address, Addresses
 from pakhus.web.exchange import App, Exchange, Gone, Origins, Receive, Scope, Send
 from pakhus.web.express import Express
-from pakhus.web.identify import Accounts, identify, initiator_of
+from pakhus.web.identify import Accounts, by_remote_user, identify, initiator_of
+from pakhus.web.limits import Limits
 from pakhus.web.respond import send_found, send_reply
 
 
@@ -79,6 +81,8 @@ class Gateway:
         rest: App,
         *,
         max_body: int | None = None,
+        limits: Limits,
+        remote_user: str = "",
     ) -> None:
         self._engine = engine
         self._accounts = accounts
@@ -90,6 +94,8 @@ class Gateway:
         self._rest = rest
         self._max_body = max_body
         self._addresses = Addresses(engine.catalog, origins)
+        self._limits = limits
+        self._remote_user = remote_user.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,7 +113,7 @@ class Gateway:
         try:
             await self._engine.catalog.refresh()
             state["base_url"] = self._origins.base_url(exchange)
-            actor = await identify(exchange, self._accounts, self._origins.address(exchange))
+            actor = await self._actor(exchange)
             exchange.check_size()
         except PakhusError as error:
             state["refused"] = error
@@ -150,7 +156,7 @@ class Gateway:
 
         headers = await send_found(exchange, found, count=counted)
         key = exchange.scope["state"].get("ticket")
-        if key is not None and headers is not None:
+        if key is not None and headers is not None and not self._limits.on_reads:
             await self._express.offer(key, found, headers, stamp, exchange.logged())
 
     async def _handle(self, exchange: Exchange, asked: _Asked) -> Found | Reply:
@@ -163,7 +169,7 @@ class Gateway:
         asked.repository = repository = self._engine.catalog.get(address.repository)
         asked.format = format = self._engine.catalog.format(repository)
         exchange.note(repository=repository.name, format=repository.format)
-        actor = await self._identified(exchange, format)
+        actor = await self._actor(exchange, format.credentials, format=format.name)
         exchange.note(actor=actor.user)
         identified(initiator_of(actor, exchange))
         exchange.check_size()
@@ -197,14 +203,24 @@ class Gateway:
                 raise Unauthenticated(f"authentication is required: {error.message}") from error
             raise
 
-    async def _identified(self, exchange: Exchange, format: Format) -> Actor:
+    async def _actor(
+        self, exchange: Exchange, credentials: Sequence[Credential] = (BASIC, BEARER), *, format: str = ""
+    ) -> Actor:
+        """Who asks. Raises `TooManyRequests` for who asks too often."""
         client = self._origins.address(exchange)
-        return await identify(exchange, self._accounts, client, format.credentials, format=format.name)
+        self._limits.arrive(exchange.method, client)
+        named = exchange.headers.get(self._remote_user, "") if self._remote_user else ""
+        if named and self._origins.is_by_proxy(exchange) and "authorization" not in exchange.headers:
+            actor = await by_remote_user(exchange, self._accounts, named, client)
+        else:
+            actor = await identify(exchange, self._accounts, client, credentials, format=format)
+        self._limits.identified(exchange.method, actor)
+        return actor
 
     async def _enter(self, exchange: Exchange, address: Address) -> Reply:
         format = address.format
         assert format is not None
-        actor = await self._identified(exchange, format)
+        actor = await self._actor(exchange, format.credentials, format=format.name)
         exchange.note(actor=actor.user, format=format.name)
         identified(initiator_of(actor, exchange))
         exchange.check_size()

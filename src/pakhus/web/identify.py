@@ -12,6 +12,11 @@ from pakhus.domain.security import Actor
 from pakhus.kit.format import BASIC, BEARER, Credential
 from pakhus.web.exchange import Exchange
 
+SESSION = "NXSESSIONID"
+CSRF = "nx-anti-csrf-token"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LOGIN_PATH = "/service/rapture/session"
+
 
 class Accounts(Protocol):
     """What the gateway asks of the security services. All raise `Unauthenticated` for wrong credentials."""
@@ -24,6 +29,14 @@ class Accounts(Protocol):
         self, username: str, password: str, address: str, *, format: str = "", header: str = "authorization"
     ) -> Actor:
         """A user's password, or a token in its place; `format` is that of the repository that was asked for."""
+        ...
+
+    async def by_session(self, token: str, address: str, *, csrf: str | None) -> Actor | None:
+        """Whose session a browser's cookie is of; `csrf` came with a request that changes something."""
+        ...
+
+    async def by_remote_user(self, username: str, address: str) -> Actor:
+        """Whom a trusted proxy has let in. Raises `Unauthenticated` for who is unknown here."""
         ...
 
     async def by_token(self, token: str, address: str, *, format: str = "", header: str = "authorization") -> Actor: ...
@@ -51,7 +64,33 @@ async def identify(
             return await _token(accounts, rest.strip(), address, format)
     if exchange.headers.get("authorization"):
         raise Unauthenticated("these credentials are of a kind that is not accepted here")
-    return await accounts.anonymous(address)
+    return await _by_cookie(exchange, accounts, address) or await accounts.anonymous(address)
+
+
+async def by_remote_user(exchange: Exchange, accounts: Accounts, named: str, address: str) -> Actor:
+    """Who a trusted proxy says is asking.
+
+    The proxy says so of every request of that browser: one that changes something must not come from another site.
+    """
+    if exchange.method not in SAFE and exchange.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise Unauthenticated("a request of another site changes nothing here")
+    return await accounts.by_remote_user(named, address)
+
+
+async def _by_cookie(exchange: Exchange, accounts: Accounts, address: str) -> Actor | None:
+    """Who has a login open in this browser. Whoever logs in anew has not to show the old one."""
+    cookies = exchange.headers.get("cookie", "")
+    if SESSION not in cookies or exchange.target == LOGIN_PATH:
+        return None
+    token = next((value for name, value in _pairs(cookies) if name == SESSION), "")
+    csrf = None if exchange.method in SAFE else exchange.headers.get(CSRF, "")
+    return await accounts.by_session(token, address, csrf=csrf)
+
+
+def _pairs(cookies: str) -> list[tuple[str, str]]:
+    """Names and values of a Cookie header (RFC 6265, section 5.4)."""
+    parts = (each.partition("=") for each in cookies.split(";"))
+    return [(name.strip(), value.strip().strip('"')) for name, _, value in parts]
 
 
 async def _token(accounts: Accounts, token: str, address: str, format: str, header: str = "authorization") -> Actor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 import structlog
@@ -16,6 +16,11 @@ from pakhus.web.exchange import App, Receive, Scope, Send
 
 log = structlog.get_logger()
 REQUEST_ID = re.compile(r"[\w.\-:/+=]{1,128}\Z")
+PROTECTION = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+)
 Observe = Callable[[str, int, str, str, float, int], None]
 """Told of every request: method, status, kind of URL, format, seconds, body bytes sent."""
 Refuse = Callable[[PakhusError, Initiator, str, str, str], None]
@@ -40,12 +45,14 @@ class Middleware:
         request_id = state["request_id"] = _request_id(scope)
         fields = state["log"] = dict[str, Any]()
         seen = _Seen()
+        page = _kind(scope["path"]) in ("rest", "other")
         extra = [(b"x-request-id", request_id.encode()), (b"server", self._server)]
 
         async def sending(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 seen.status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), *extra]}
+                sent = message.get("headers", ())
+                message = {**message, "headers": [*sent, *(_protecting(sent) if page else ()), *extra]}
             else:
                 seen.sent += len(message.get("body", b""))
             await send(message)
@@ -64,6 +71,12 @@ class Middleware:
                     refused = Denied(fields.get("reason", ""))
                 if refused is not None:
                     self._refuse(refused, current(), scope["method"], scope["path"], fields.get("repository", ""))
+
+
+def _protecting(sent: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What keeps a browser from doing more with an answer than was meant, unless the answer says so itself."""
+    named = {name.lower() for name, _ in sent}
+    return [each for each in PROTECTION if each[0] not in named]
 
 
 class _Seen:

@@ -12,7 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from pakhus.app import Application, Clock, create
+from pakhus.app import Application, create
+from pakhus.services.clock import Clock
 from pakhus.settings import load
 from tests.peers import postgresql
 

@@ -41,6 +41,7 @@ class Village(Directory):
         return None if groups is None else Identity(user_id, self.source, groups, first_name=user_id.title())
 
     async def search(self, prefix: str, *, limit: int) -> Sequence[Listed]:
+        await self._nobody()
         return [Listed(each) for each in self.people if each.startswith(prefix)]
 
     async def _nobody(self) -> None:
@@ -71,6 +72,7 @@ async def test_realm_that_is_not_active_authenticates_nobody(
     rest: Rest, admin: httpx2.AsyncClient, village: Village
 ) -> None:
     assert "VillageRealm" in [each["id"] for each in (await admin.get("security/realms/available")).json()]
+    assert (await admin.get("security/realms/active")).json()[:2] == LOCALS
     assert "VillageRealm" not in (await admin.get("security/realms/active")).json()
     assert await status(rest, "ali", "open sesame") == 401
 
@@ -156,21 +158,21 @@ async def test_reason_of_a_realm_is_told_when_nobody_else_accepts(
 async def test_token_of_an_external_user_ends_with_the_user_and_with_the_realm(
     rest: Rest, admin: httpx2.AsyncClient, village: Village
 ) -> None:
-    await activate(admin, *LOCALS, "PakhusToken", "VillageRealm")
+    await activate(admin, *LOCALS, "VillageRealm")
     async with rest.caller("ali", "open sesame") as ali:
         made = await ali.post(f"{NATIVE}/tokens", json={"name": "ci"})
         token = made.json()["token"]
     assert await status(rest, "ali", token) == 200
 
-    await activate(admin, *LOCALS, "PakhusToken")
+    await activate(admin, *LOCALS)
     assert await status(rest, "ali", token) == 401
 
-    await activate(admin, *LOCALS, "PakhusToken", "VillageRealm")
+    await activate(admin, *LOCALS, "VillageRealm")
     village.snowed_in = True
     assert await status(rest, "ali", token) == 200
     village.snowed_in = False
     del village.people["ali"]
-    await activate(admin, *LOCALS, "VillageRealm", "PakhusToken")
+    await activate(admin, *LOCALS, "VillageRealm")
     assert await status(rest, "ali", token) == 401
 
 
@@ -186,10 +188,12 @@ async def test_token_is_accepted_where_an_active_realm_says_so(rest: Rest, admin
             return (await caller.get(f"{BASE}/repository/{repository}/{path}", headers=bearer)).status_code
 
     assert (await at("modules"), await at("files")) == (200, 404)
-    await activate(admin, *LOCALS, "NpmToken")
-    assert (await at("modules"), await at("files")) == (200, 401)
     await activate(admin, *LOCALS)
-    assert (await at("modules"), await at("files")) == (401, 401)
+    assert (await at("modules"), await at("files")) == (401, 404)
+    async with rest.caller("admin", token) as by_name:
+        assert (await by_name.get(f"{BASE}/repository/modules/-/whoami")).status_code == 200
+    await activate(admin, *LOCALS, "NpmToken")
+    assert await at("modules") == 200
 
 
 async def test_login_of_one_protocol_is_no_credential_elsewhere(rest: Rest, admin: httpx2.AsyncClient) -> None:
@@ -217,3 +221,35 @@ async def test_anonymous_stands_and_falls_with_its_realm(
     await activate(admin, "NexusAuthenticatingRealm")
 
     assert (await anonymous.get("repositories/files")).status_code == 401
+
+
+async def test_users_of_another_source_are_listed_and_given_roles(
+    rest: Rest, admin: httpx2.AsyncClient, village: Village
+) -> None:
+    await activate(admin, *LOCALS, "VillageRealm")
+    assert {"id": "Village", "name": "Village"} in (await admin.get("security/user-sources")).json()
+    admins = (await admin.get("security/users", params={"userId": "admin"})).json()
+    assert [(each["source"], each["readOnly"]) for each in admins] == [("Village", True), ("default", False)]
+    person = {"userId": "ali", "source": "Village", "status": "active", "roles": ["nx-admin"]}
+    assert await status(rest, "admin", "open sesame") == 403
+
+    changed = await admin.put("security/users/ali", json=person)
+
+    assert (changed.status_code, changed.text) == (204, "")
+    async with rest.caller("ali", "open sesame") as ali:
+        (shown,) = (await ali.get("security/users", params={"userId": "ali", "source": "Village"})).json()
+        assert (shown["roles"], shown["firstName"]) == (["nx-admin"], "")
+        assert (await ali.get("security/roles")).status_code == 200
+        await admin.put("security/users/ali", json={**person, "status": "disabled"})
+        assert (await ali.get("security/roles")).status_code == 401
+        await admin.put("security/users/ali", json={**person, "roles": []})
+        assert (await ali.get("security/roles")).status_code == 403
+    assert (await admin.put("security/users/x", json={**person, "userId": "x"})).status_code == 404
+    local = {**person, "userId": "admin", "source": "default"}
+    assert (await admin.put("security/users/admin", json=local)).status_code == 400
+    assert (await admin.delete("security/users/ali")).status_code == 400
+    assert (await admin.delete("security/users/ali", params={"realm": "VillageRealm"})).status_code == 204
+    assert (await admin.put("security/users/ali/change-password", content="another-password")).status_code == 404
+    village.snowed_in = True
+    assert (await admin.get("security/users")).status_code == 200
+    assert (await admin.get("security/users", params={"source": "Village"})).status_code == 503

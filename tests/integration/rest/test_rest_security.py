@@ -38,8 +38,9 @@ async def test_user_is_shown_in_full_but_for_the_password(admin: httpx2.AsyncCli
     ]  # fmt: skip
     assert listed.json() == [SHOWN]
     assert [each["userId"] for each in (await admin.get("security/users")).json()] == ["admin", "anonymous", "jane"]
-    assert (await admin.get("security/users", params={"source": "LDAP"})).status_code == 404
-    assert (await admin.get("security/user-sources")).json() == [{"id": "default", "name": "Local"}]
+    assert (await admin.get("security/users", params={"source": "none"})).status_code == 404
+    sources = [{"id": "default", "name": "Local"}, {"id": "LDAP", "name": "LDAP"}]
+    assert (await admin.get("security/user-sources")).json() == sources
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ async def test_user_is_shown_in_full_but_for_the_password(admin: httpx2.AsyncCli
         ({"password": " "}, "A non-empty password is required."),
         ({"roles": ["none"]}, [{"id": "roles", "message": "Unable to locate roleId: none"}]),
         ({"userId": "admin"}, "User admin already exists."),
+        ({"password": "x" * 1025}, [{"id": "password", "message": "Password must have at most 1024 characters"}]),
         ({"password": "short"}, [{"id": "password", "message": "Password must have at least 8 characters"}]),
     ],
 )
@@ -257,7 +259,9 @@ async def test_user_token_stands_for_name_and_password(rest: Rest, admin: httpx2
     token = made.json()
 
     assert made.status_code == 201
+    assert token["nameCode"] != "admin"
     assert (await rest.caller(token["nameCode"], token["passCode"]).get("security/users")).status_code == 200
+    assert (await rest.caller("admin", token["passCode"]).get("security/users")).status_code == 401
     assert (await admin.post("security/users/admin/default/user-token")).status_code == 409
     assert (await admin.delete("security/users/admin/default/user-token")).status_code == 204
 
@@ -267,3 +271,84 @@ async def test_wrong_login_is_refused(anonymous: httpx2.AsyncClient) -> None:
 
     assert answer.status_code == 401
     assert answer.json()["message"] == "wrong username, password or token"
+
+
+async def test_user_token_settings_are_in_force(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await rest.hosted("files")
+    await rest.put("files", "a.txt", b"a")
+    token = (await admin.post("security/users/admin/default/user-token")).json()
+    file = f"{BASE}/repository/files/a.txt"
+    on = {"enabled": True, "protectContent": False, "expirationEnabled": False, "expirationDays": 30}
+    assert (await admin.get("security/user-tokens")).json() == on
+
+    async def read(*login: str) -> int:
+        async with rest.caller(*login) as caller:
+            return (await caller.get(file)).status_code
+
+    codes = (token["nameCode"], token["passCode"])
+    assert (await read(*codes), await read(*ADMIN)) == (200, 200)
+    changed = await admin.put("security/user-tokens", json={**on, "protectContent": True})
+    assert (changed.status_code, changed.json()["protectContent"]) == (200, True)
+    assert (await read(*codes), await read(*ADMIN)) == (200, 401)
+    assert (await admin.get("security/users")).status_code == 200
+    await admin.put("security/user-tokens", json={**on, "enabled": False})
+    assert (await read(*codes), await read(*ADMIN)) == (401, 200)
+    assert (await admin.post("security/users/anonymous/default/user-token")).status_code == 403
+
+    expiring = {**on, "expirationEnabled": True, "expirationDays": 2}
+    await admin.put("security/user-tokens", json=expiring)
+    (listed,) = (await admin.get("security/user-tokens/tokens")).json()
+    assert listed["expires"] > listed["created"] and listed["passCode"] == "" and not listed["isExpired"]
+    assert (await admin.put("security/user-tokens", json={**on, "expirationDays": 0})).status_code == 400
+
+    assert (await admin.delete("security/user-tokens")).status_code == 204
+    assert await read(*codes) == 401
+
+
+async def test_rotated_token_overlaps_with_its_successor(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    old = (await admin.post(f"{NATIVE}/tokens", json={"name": "ci", "scopes": ["admin"], "expires_days": 9})).json()
+
+    new = await admin.post(f"{NATIVE}/tokens/ci/rotate", json={"overlap_hours": 2})
+    newest = await admin.post(f"{NATIVE}/tokens/ci/rotate", json={"overlap_hours": 0})
+
+    assert (new.status_code, new.json()["name"], new.json()["scopes"]) == (201, "ci", ["admin"])
+
+    async def works(token: str) -> int:
+        async with rest.caller("admin", token) as caller:
+            return (await caller.get("security/users")).status_code
+
+    tokens = [old["token"], new.json()["token"], newest.json()["token"]]
+    assert [await works(each) for each in tokens] == [200, 401, 200]
+    listed = {each["name"]: each["expires"] for each in (await admin.get(f"{NATIVE}/tokens")).json()}
+    assert len(listed) == 2 and listed.pop("ci")[:13] == old["expires"][:13]
+    assert next(iter(listed.values())) < old["expires"]
+    assert (await admin.post(f"{NATIVE}/tokens/none/rotate", json={})).status_code == 404
+    assert (await admin.delete(f"{NATIVE}/tokens")).status_code == 204
+    assert [await works(each) for each in tokens] == [401, 401, 401]
+
+
+async def test_service_account_works_by_its_tokens_only(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    role = {"id": "reader", "name": "reader", "privileges": ["nx-users-read"], "roles": []}
+    await admin.post("security/roles", json=role)
+    body = {"name": "builder", "description": "Builds", "roles": ["reader"]}
+
+    made = await admin.post(f"{NATIVE}/service-accounts", json=body)
+
+    assert (made.status_code, made.json()) == (201, {**body, "disabled": False})
+    assert (await admin.post(f"{NATIVE}/service-accounts", json=body)).status_code == 409
+    assert (await admin.post(f"{NATIVE}/service-accounts", json={**body, "name": "admin"})).status_code == 409
+    assert (await admin.post(f"{NATIVE}/service-accounts", json={**body, "roles": ["none"]})).status_code == 400
+    token = (await admin.post(f"{NATIVE}/service-accounts/builder/tokens", json={"name": "ci"})).json()["token"]
+    async with rest.caller("builder", token) as builder, rest.caller("builder", "") as empty:
+        assert (await builder.get("security/users")).status_code == 200
+        assert (await empty.get("security/users")).status_code == 401
+        assert "builder" not in [each["userId"] for each in (await builder.get("security/users")).json()]
+        await admin.put(f"{NATIVE}/service-accounts/builder", json={"roles": ["reader"], "disabled": True})
+        assert (await builder.get("security/users")).status_code == 401
+        await admin.put(f"{NATIVE}/service-accounts/builder", json={"roles": [], "disabled": False})
+        assert (await builder.get("security/users")).status_code == 403
+    (shown,) = (await admin.get(f"{NATIVE}/service-accounts/builder/tokens")).json()
+    assert shown["name"] == "ci" and shown["user"] == "builder"
+    assert (await admin.delete(f"{NATIVE}/service-accounts/builder/tokens/ci")).status_code == 204
+    assert (await admin.delete(f"{NATIVE}/service-accounts/builder")).status_code == 204
+    assert (await admin.get(f"{NATIVE}/service-accounts")).json() == []

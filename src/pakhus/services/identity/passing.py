@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pakhus.csel import Comparison, Operator, Subject
 from pakhus.domain.repository import Repository
-from pakhus.domain.security import Actor, Grant, Permission
+from pakhus.domain.security import Actor, ContentSelector, Grant, Permission
 from pakhus.services.identity.signing import Signing
 
 SECONDS = 900
@@ -69,16 +70,12 @@ def _limits(scopes: Iterable[Any]) -> Iterable[Grant]:
         yield Grant.parse(
             f"repository-view:{format}:{repository}:{','.join(permissions)}",
             privilege=f"scope {repository}/{path}",
-            selector=_Below(path),
+            selector=_below(path),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Below:
+def _below(path: str) -> ContentSelector:
     """Selects a path, or all below a folder."""
-
-    path: str
-
-    def __call__(self, format: str, path: str) -> bool:
-        wanted = "/" + self.path
-        return path.startswith(wanted) if wanted.endswith("/") else path == wanted
+    operator = Operator.STARTS if path.endswith("/") else Operator.EQUAL
+    comparison = Comparison(Subject.PATH, operator, f"/{path}")
+    return ContentSelector(f"scope {path}", f'path {operator} "/{path}"', comparison)

@@ -10,8 +10,8 @@ from pakhus.database import accounts
 from pakhus.database.accounts import User
 from pakhus.database.transaction import Database, Transaction
 from pakhus.domain.errors import Unauthenticated, Unavailable
-from pakhus.services.identity.realm import LOCAL, WRONG, Directory, Identity
-from pakhus.services.identity.realms import SERVICE, Realms
+from pakhus.services.identity.realm import LOCAL, SERVICE, WRONG, Directory, Identity
+from pakhus.services.identity.realms import Realms
 
 ADMITTED = ("active", "changepassword")
 SEEN_EVERY = timedelta(hours=1)
@@ -28,6 +28,8 @@ class People:
 
     async def admit(self, identity: Identity) -> User:
         """The account, with its groups. Raises `Unauthenticated` for one that is disabled, locked or gone."""
+        if identity.transient:
+            return User(identity.user_id, identity.source, groups=identity.groups or ())
         user = await self._database.read(accounts.user, identity.user_id, identity.source)
         if user is not None and user.status not in ADMITTED:
             raise Unauthenticated(f"user '{user.user_id}' is {user.status}")

@@ -16,6 +16,8 @@ from pakhus.domain.security import Grant
 
 LOCAL = "default"
 """The source of the users whom this server keeps itself."""
+SERVICE = "service"
+"""The source of service accounts."""
 TOKEN_PREFIX = "phk_"  # noqa: S105 -- a prefix, not a token
 WRONG = "wrong username, password or token"
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*\Z")
@@ -37,8 +39,8 @@ class Identity:
 
     `groups` are what an external source says now; `None` is "did not ask", then what it said last counts. Every role
     whose id is the name of a group is given, and the `roles` that the realm's own mapping names, and those that were
-    assigned here to (user_id, source). `limits` narrow what a token may; a remembered credential counts until
-    `expires`.
+    assigned here to (user_id, source). `grants` come on top of what the roles give. `limits` narrow what a token may; a
+    remembered credential counts until `expires`. A `transient` one is no account and never becomes one: a build.
     """
 
     user_id: str
@@ -52,6 +54,8 @@ class Identity:
     token: str = ""
     token_id: int = 0
     expires: datetime | None = None
+    grants: tuple[Grant, ...] = ()
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,10 @@ class Realm:
     def takes(self, password: str) -> bool:
         """Is this a secret that the realm should get to see? Tokens of others are nobody's password."""
         return not is_token(password)
+
+    async def sources(self) -> Sequence[Realm]:
+        """The realms whose users these are: usually this one; a realm of many providers has one for each."""
+        return [self] if self.source else []
 
     async def by_password(self, username: str, password: str, door: Door) -> Identity | None:
         """Name and password, or what a client sends in their place."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pakhus.database import values
+from pakhus.database import accounts, values
 from pakhus.database.transaction import Database
 from pakhus.domain.errors import Invalid, Unauthenticated, Unavailable
-from pakhus.services.identity.realm import LOCAL, WRONG, Door, Identity, Realm
+from pakhus.services.identity.realm import LOCAL, SERVICE, WRONG, Directory, Door, Identity, Realm
 
 KEY = "realms"
 AUTHENTICATING = "NexusAuthenticatingRealm"
 AUTHORIZING = "NexusAuthorizingRealm"
+REMOTE_USER = "rutauth-realm"
 
 
 class WrongPassword(Unauthenticated):
@@ -36,16 +37,27 @@ class AuthorizingRealm(Realm):
     name = "Local Authorizing Realm"
 
 
+class RemoteUserRealm(Realm):
+    """Whom a trusted proxy names in a header (`auth.remote_user_header`)."""
+
+    id = REMOTE_USER
+    name = "Rut Auth Realm"
+
+
 class Realms:
     """In the order of `register`, unless an administrator chose and ordered them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._available: dict[str, Realm] = {}
+        self._always: list[Realm] = []
         self._unasked: set[str] = set()
         self._active: tuple[Realm, ...] = ()
         self._generation = -1
-        self.register(AuthorizingRealm())
+
+    def always(self, realm: Realm) -> None:
+        """Ask this one first, whatever an administrator chooses; it is not among those that are shown."""
+        self._always.append(realm)
 
     def register(self, realm: Realm, *, active: bool = True) -> None:
         """Make a realm available. `active`: it is so on a server whose administrator never chose."""
@@ -75,9 +87,14 @@ class Realms:
             raise Invalid(f"Unknown realmIds: [{', '.join(unknown)}]")
         await self._database.write(values.put, KEY, list(dict.fromkeys(wanted)))
 
+    async def sources(self) -> Sequence[Realm]:
+        """One realm for each source of users, whether it is active or not."""
+        return [each for realm in self._available.values() for each in await realm.sources()]
+
     async def of(self, source: str) -> Realm | None:
         """The active realm whose users are of this source."""
-        return next((each for each in await self.active() if each.source == source), None)
+        sources = [each for realm in await self.active() for each in await realm.sources()]
+        return next((each for each in sources if each.source == source), None)
 
     async def admits(self, source: str) -> bool:
         """May users of this source come in by something else than their realm, a token say?"""
@@ -92,7 +109,7 @@ class Realms:
     async def by_password(self, username: str, password: str, door: Door) -> Identity:
         """Raises `Unauthenticated`; `CannotTell` if a realm that might know is out of reach."""
         refusals: list[Unauthenticated | Unavailable] = []
-        for realm in await self.active():
+        for realm in (*self._always, *await self.active()):
             if not realm.takes(password):
                 continue
             try:
@@ -106,7 +123,7 @@ class Realms:
 
     async def by_bearer(self, token: str, door: Door) -> Identity:
         refusals: list[Unauthenticated | Unavailable] = []
-        for realm in await self.active():
+        for realm in (*self._always, *await self.active()):
             try:
                 found = await realm.by_bearer(token, door)
             except (Unauthenticated, Unavailable) as error:
@@ -116,9 +133,17 @@ class Realms:
                     return found
         raise _worst(refusals)
 
-
-SERVICE = "service"
-"""The source of service accounts."""
+    async def by_remote_user(self, username: str) -> Identity:
+        """Somebody whom a trusted proxy vouches for: a local user, else the first that a directory knows."""
+        active = await self.active()
+        if not any(each.id == REMOTE_USER for each in active):
+            raise Unauthenticated("users named by a proxy are not accepted here")
+        if await self._database.read(accounts.user, username) is not None:
+            return Identity(username)
+        for realm in active:
+            if isinstance(realm, Directory) and (found := await realm.find(username)) is not None:
+                return found
+        raise Unauthenticated(f"the proxy names '{username}', whom nobody knows here")
 
 
 def _worst(refusals: Iterable[Unauthenticated | Unavailable]) -> Unauthenticated | Unavailable:

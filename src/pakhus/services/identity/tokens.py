@@ -49,6 +49,7 @@ class Tokens:
         repositories: Sequence[str] = (),
         expires_days: int | None = None,
         source: str = LOCAL,
+        code: str = "",
     ) -> tuple[str, TokenRow]:
         """A new token, shown this once, and what is kept of it."""
         if unknown := set(scopes) - set(SCOPES):
@@ -64,6 +65,7 @@ class Tokens:
             tuple(repositories),
             created=self._now(),
             expires=self._expiry(expires_days),
+            code=code,
         )
         await self._database.write(_add, row)
         return token, row
@@ -100,6 +102,39 @@ class Tokens:
     async def revoke(self, user_id: str, name: str, source: str = LOCAL) -> None:
         if not await self._database.write(accounts.remove_token, user_id, name, source):
             raise NotFound(f"there is no token '{name}'")
+
+    async def revoke_all(self, user_id: str, source: str = LOCAL) -> None:
+        await self._database.write(accounts.remove_tokens, user_id, source)
+
+    async def rotate(
+        self, user_id: str, name: str, source: str = LOCAL, *, overlap_hours: int = 0
+    ) -> tuple[str, TokenRow]:
+        """A new token in place of an old one, with its name, scopes and length of life. Raises `NotFound`.
+
+        The old one is good for `overlap_hours` more, under another name, while its users are told the new one.
+        """
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        row = await self._database.write(self._rotated, user_id, name, source, token, timedelta(hours=overlap_hours))
+        return token, row
+
+    def _rotated(
+        self, tx: Transaction, user_id: str, name: str, source: str, token: str, overlap: timedelta
+    ) -> TokenRow:
+        old = next((each for each in accounts.tokens_of(tx, user_id, source) if each.name == name), None)
+        if old is None:
+            raise NotFound(f"there is no token '{name}'")
+        if old.kind not in API:
+            raise Invalid(f"'{name}' is not an API token: make it anew where it was made", field="name")
+        ends = tx.now + overlap
+        if overlap:
+            accounts.retire_token(tx, old, f"{name} (old, {secrets.token_hex(2)})", min(ends, old.expires or ends))
+        else:
+            accounts.remove_token(tx, user_id, name, source)
+        life = old.expires - old.created if old.expires and old.created else None
+        expires = self._expiry(None) if life is None else tx.now + life
+        new = replace(old, id=0, sha256=digest(token), created=tx.now, expires=expires, last_used=None)
+        accounts.add_token(tx, new)
+        return new
 
     async def forget(self, token: str) -> None:
         """Revoke a token by itself; whoever holds it may."""
@@ -138,10 +173,21 @@ class Tokens:
 
 
 class TokenRealm(Realm):
-    """Accepts tokens of some `kinds`: at every door, or at those of one format, or in one header."""
+    """Accepts tokens of some `kinds`: at every door, or at those of one format, or in one header.
+
+    `elsewhere` are formats that have a realm of their own for tokens without a user's name.
+    """
 
     def __init__(
-        self, id: str, name: str, tokens: Tokens, *, kinds: Collection[str], format: str = "", header: str = ""
+        self,
+        id: str,
+        name: str,
+        tokens: Tokens,
+        *,
+        kinds: Collection[str],
+        format: str = "",
+        header: str = "",
+        elsewhere: Collection[str] = (),
     ) -> None:
         self.id = id
         self.name = name
@@ -149,6 +195,7 @@ class TokenRealm(Realm):
         self._kinds = frozenset(kinds)
         self.format = format
         self._header = header
+        self._elsewhere = frozenset(elsewhere)
 
     def takes(self, password: str) -> bool:
         return password.startswith(TOKEN_PREFIX)
@@ -162,7 +209,9 @@ class TokenRealm(Realm):
         return found
 
     async def by_bearer(self, token: str, door: Door) -> Identity | None:
-        return await self._identity(token, door) if token.startswith(TOKEN_PREFIX) else None
+        if not token.startswith(TOKEN_PREFIX) or door.format in self._elsewhere:
+            return None
+        return await self._identity(token, door)
 
     async def _identity(self, token: str, door: Door) -> Identity | None:
         if self.format not in ("", door.format) or self._header not in ("", door.header):
@@ -185,16 +234,17 @@ _FORMATS = (
 
 
 def token_realms(tokens: Tokens) -> list[Realm]:
-    """A token is good wherever one of these that is active accepts it; what a format's own login made, only there."""
-    of_formats = [
+    """Those of the formats: for tokens that come without a user's name, and for what a format's own login made."""
+    return [
         TokenRealm(id, name, tokens, kinds=(*API, login_kind(format)), format=format, header=header)
         for id, name, format, header in _FORMATS
     ]
-    return [
-        TokenRealm("User-Token-Realm", "User Token Realm", tokens, kinds=USER),
-        TokenRealm("PakhusToken", "API Token Realm", tokens, kinds=API),
-        *of_formats,
-    ]
+
+
+def api_tokens(tokens: Tokens) -> Realm:
+    """API tokens in place of a password, and as bearers where no format has a realm for them."""
+    own = [format for _, _, format, _ in _FORMATS]
+    return TokenRealm("", "", tokens, kinds=API, elsewhere=own)
 
 
 def login_kind(format: str) -> str:

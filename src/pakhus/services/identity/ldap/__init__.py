@@ -1,0 +1,1 @@
+"""People of LDAP servers and Active Directory."""
