@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import entry_points
-from pathlib import Path
 
 import structlog
 import uvloop
@@ -17,10 +15,8 @@ import uvloop
 from pakhus import __version__, logs
 from pakhus.database import events, schema
 from pakhus.database.generation import Generation
-from pakhus.database.repositories import StoreRow
 from pakhus.database.transaction import Database
 from pakhus.database.vault import Vault
-from pakhus.engine.browse import Browser
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
 from pakhus.engine.downloads import Downloads
@@ -34,11 +30,14 @@ from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
 from pakhus.remote.upstreams import HttpUpstreams
 from pakhus.rest.app import create as create_rest
+from pakhus.services import checks, chores
 from pakhus.services.access import Access
+from pakhus.services.administration import Administration
 from pakhus.services.audit import Audit
 from pakhus.services.audit_chain import ANCHORS, Anchors, Chain, Seal
 from pakhus.services.blobstores import BlobStores
-from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, Start
+from pakhus.services.bootstrap import PASSWORD_FILE, Bootstrap, start_of
+from pakhus.services.clock import SYSTEM, Clock
 from pakhus.services.contents import Contents
 from pakhus.services.doors import Frame
 from pakhus.services.download_log import DownloadLog
@@ -53,7 +52,7 @@ from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
-from pakhus.services.search import Search
+from pakhus.services.s3 import store_of
 from pakhus.services.selectors import Selectors
 from pakhus.services.services import Services
 from pakhus.services.uploads import Uploads
@@ -61,13 +60,12 @@ from pakhus.services.users import Users
 from pakhus.services.webhook_delivery import Deliverer
 from pakhus.services.webhooks import Announcer, Webhooks
 from pakhus.settings import Settings, signing_secret
-from pakhus.storage.file import FileStore
-from pakhus.storage.store import BlobStore
 from pakhus.web.bounded import Timeouts
 from pakhus.web.exchange import App, Origins
 from pakhus.web.express import Express, Ticket
 from pakhus.web.folders import Folders
 from pakhus.web.gateway import Gateway
+from pakhus.web.legacy import LegacyUrls
 from pakhus.web.limits import Limits
 from pakhus.web.middleware import Middleware
 from pakhus.web.protocol import Lane
@@ -75,12 +73,13 @@ from pakhus.web.server import Listen, serve
 
 log = structlog.get_logger()
 
-NEXUS_VERSION = "3.88.0-01"
-SERVER = f"Nexus/{NEXUS_VERSION} (COMMUNITY)"
+EDITION = "COMMUNITY"
 FLUSH_SECONDS = 5.0
 LINES_SECONDS = 0.5
 FOLLOW_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
+TASK_SECONDS = 5.0
+QUOTA_SECONDS = 10.0
 GRACE = timedelta(hours=24)
 
 
@@ -106,8 +105,9 @@ class Application:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
-        await self.bootstrap.run(_start(self.settings), show=self.show)
+        await self.bootstrap.run(start_of(self.settings), show=self.show)
         await self.services.catalog.refresh()
+        await chores.first(self.services)
         if await self.services.database.write(events.rebase):
             log.warning("outbox_started_anew")
         await self.services.download_log.refresh()
@@ -119,13 +119,21 @@ class Application:
             asyncio.create_task(self._every(LINES_SECONDS, self._write_lines), name="lines"),
             asyncio.create_task(self._every(FOLLOW_SECONDS, self.services.database.follow), name="follow"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._sweep), name="sweep"),
+            asyncio.create_task(self._every(TASK_SECONDS, self.services.tasks.tick), name="tasks"),
             asyncio.create_task(self._every(SWEEP_SECONDS, self._prune), name="prune"),
         ]
+        if self.settings.storage.quota == "refuse":
+            self._tasks.append(asyncio.create_task(self._every(QUOTA_SECONDS, self.measure), name="quotas"))
+
+    async def measure(self) -> None:
+        """Find out which blob stores are beyond their quota: they take nothing from now on."""
+        self.services.stores.full = await self.services.blobstores.full()
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.tasks.close()
         await self.services.engine.close()
         await self._flush()
         await self.services.refusals.flush(end=True)
@@ -168,25 +176,18 @@ class Application:
             yield self
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The time: of day for what is written down, monotonic seconds for what is measured."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    seconds: Callable[[], float] = time.monotonic
-
-
 def create(
     settings: Settings,
     *,
     show: Callable[[str], None] = lambda password: None,
-    clock: Clock = Clock(),
+    clock: Clock = SYSTEM,
     guard: Guard | None = None,
     installed: Sequence[Format] | None = None,
 ) -> Application:
     """Everything, wired, on a migrated database; nothing runs before `start`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o750)
     secret = signing_secret(settings)
+    vault = Vault(secret)
     installed = formats() if installed is None else installed
     database = Database(
         settings.database_dsn,
@@ -197,8 +198,8 @@ def create(
         now=clock.now,
     )
     schema.migrate(database)
-    catalog = Catalog(database, Vault(secret), installed)
-    stores = Stores(catalog, lambda row: _store(row, settings.data))
+    catalog = Catalog(database, vault, installed)
+    stores = Stores(catalog, lambda row: store_of(row, settings.data))
     upstreams = HttpUpstreams(guard=guard, clock=clock.seconds)
     passwords = Passwords(
         min_length=settings.auth.password_min_length, refuse_common=settings.auth.password_refuse_common
@@ -214,13 +215,12 @@ def create(
     )
     keyring = Keyring(
         database,
-        Vault(secret),
+        vault,
         algorithm=settings.signing.algorithm,
         overlap=timedelta(days=settings.signing.overlap_days),
         now=clock.now,
     )
-    limit = settings.http.max_body_mb
-    max_body = None if limit is None else limit << 20
+    max_body = None if settings.http.max_body_mb is None else settings.http.max_body_mb << 20
     engine = Engine(
         database,
         catalog,
@@ -235,11 +235,11 @@ def create(
     frame = Frame(
         settings.http.port, settings.http.tls.cert_file is not None and settings.http.tls.key_file is not None
     )
-    repositories = Repositories(database, catalog, Vault(secret), keyring, frame)
+    repositories = Repositories(database, catalog, vault, keyring, frame)
     blobstores = BlobStores(database, catalog, stores, settings.data / "blobs")
     seal = Seal(secret)
     audit = Audit(database, seal, now=clock.now)
-    webhooks = Webhooks(database, Vault(secret), now=clock.now)
+    webhooks = Webhooks(database, vault, now=clock.now)
     contents = Contents(database, catalog, engine)
     services = Services(
         data=settings.data,
@@ -267,8 +267,8 @@ def create(
         blobstores=blobstores,
         routing=RoutingRules(database, catalog),
         contents=contents,
-        search=Search(database, catalog),
         uploads=Uploads(catalog, engine),
+        **Administration.made(engine, blobstores, vault, data=settings.data, now=clock.now),
         audit=audit,
         webhooks=webhooks,
         deliverer=Deliverer(database, webhooks, upstreams, now=clock.now),
@@ -276,9 +276,12 @@ def create(
         download_log=DownloadLog(database, audit, now=clock.now),
         health=Health(database, catalog, stores, blobstores, settings.data, clock.now),
     )
+    services.cleanup.before = services.downloads.flush
+    services.tasks.offer(chores.kinds(services))
+    services.health.more.update(checks.of(services, upstreams.status))
     metrics = Metrics(services)
     lines = logs.Lines()
-    lane = Lane(_express(services, metrics, lines, clock, settings.auth.remote_user_header))
+    lane = Lane(_express(services, metrics, lines, clock, settings))
     asgi = _asgi(settings, services, metrics, lane.express, max_body, clock)
     chain = Chain(database, seal, Anchors(settings.data / ANCHORS), now=clock.now, seconds=clock.seconds)
     outbox = Outbox(
@@ -294,13 +297,15 @@ def create(
     return Application(settings, services, asgi, upstreams, bootstrap, outbox, lane, lines, show)
 
 
-def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock, remote_user: str) -> Express:
+def _express(services: Services, metrics: Metrics, lines: logs.Lines, clock: Clock, settings: Settings) -> Express:
     formats = services.catalog.formats.values()
-    headers = {each.header for format in formats for each in format.credentials} | ({remote_user} - {""})
+    headers = {each.header for format in formats for each in format.credentials} | (
+        {settings.auth.remote_user_header} - {""}
+    )
     express = Express(
         services.database.generation,
         services.downloads,
-        server=SERVER,
+        server=_server(settings),
         credentials=sorted(headers),
         clock=clock.seconds,
     )
@@ -333,31 +338,20 @@ def _asgi(
         services.downloads,
         services.download_log,
         express,
-        Origins(http.base_url, http.trusted_proxies),
-        Folders(services.engine, Browser(services.database, services.catalog)),
-        create_rest(services, metrics, version=__version__),
+        Origins(http.base_url, http.trusted_proxies, override=lambda: services.capabilities.base_url),
+        Folders(services.engine, services.browser),
+        create_rest(services, metrics, version=__version__, nexus_version=http.nexus_version),
         max_body=max_body,
         limits=limits,
         remote_user=settings.auth.remote_user_header,
     )
-    return Middleware(gateway, server=SERVER, observe=metrics.observe, refuse=services.refusals.add)
+    named = LegacyUrls(gateway, lambda: services.capabilities.legacy_urls)
+    return Middleware(named, server=_server(settings), observe=metrics.observe, refuse=services.refusals.add)
 
 
-def _store(row: StoreRow, data: Path) -> BlobStore:
-    """The blob store that a row describes; relative paths lie below the data directory's `blobs`."""
-    return FileStore(row.name, data / "blobs" / str(row.settings.get("path") or row.name))
-
-
-def _start(settings: Settings) -> Start:
-    return Start(
-        username=settings.bootstrap.admin_username,
-        password=settings.bootstrap.admin_password.get_secret_value(),
-        email=settings.bootstrap.admin_email,
-        anonymous=settings.auth.anonymous_enabled,
-        repositories=settings.bootstrap.default_repositories,
-        upstreams=settings.bootstrap.upstreams,
-        blobs=settings.blob_path.absolute(),
-    )
+def _server(settings: Settings) -> str:
+    """The `Server` header: Nexus's clients read its version there."""
+    return f"Nexus/{settings.http.nexus_version} ({EDITION})"
 
 
 def run(settings: Settings) -> int:

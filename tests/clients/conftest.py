@@ -106,6 +106,7 @@ pip, uv, twine, poetry, build = (client_fixture(name) for name in ("pip", "uv", 
 mvn = client_fixture("mvn")
 cargo = client_fixture("cargo")
 helm, gpg = client_fixture("helm"), client_fixture("gpg")
+nexus3, nexus_api = client_fixture("nexus3"), client_fixture("nexus_api")
 dotnet, nuget = client_fixture("dotnet"), client_fixture("nuget")
 dnf, rpmbuild, createrepo_c = (client_fixture(name) for name in ("dnf", "rpmbuild", "createrepo_c"))
 skopeo, crane, oras = client_fixture("skopeo"), client_fixture("crane"), client_fixture("oras")

@@ -26,7 +26,7 @@ from typing import Any
 CACHE = Path(os.environ.get("PAKHUS_CACHE") or Path.home() / ".cache" / "pakhus")
 PINS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("pins.toml").read_text())
 DONE = ".installed"
-PROGRAMS = {"pip": "python", "build": "python", "conan1": "conan"}
+PROGRAMS = {"pip": "python", "build": "python", "conan1": "conan", "nexus_api": "python"}
 """What a client from the Python index is called in its environment, where not as in `pins.toml`."""
 GO_BUILD = ("-p=1", "-modcacherw", "-trimpath", "-ldflags=-s -w")
 """One thing at a time, no more of the sources than it takes, and none of the machine's paths in the program."""

@@ -14,10 +14,11 @@ from urllib.parse import quote
 import httpx2
 from tests.samples import Request
 
-from pakhus.app import Application, Clock, create, timeouts
+from pakhus.app import Application, create, timeouts
 from pakhus.domain.repository import RepositoryType
 from pakhus.kit.format import Format
 from pakhus.remote.guard import Guard
+from pakhus.services.clock import Clock
 from pakhus.settings import load
 from pakhus.web.ports import Ports
 from pakhus.web.server import Listen, Server, configured

@@ -13,6 +13,7 @@ from typer.main import get_command
 from pakhus.cli import app
 from pakhus.settings.keys import Kind, keys
 from pakhus.settings.schema import Settings
+from tests.docs.endpoints import PAGE, written
 from tests.docs.pages import ROOT, Block, anchors, blocks, links, name_of, pages
 
 SETTINGS = {key.variable for key in keys()}
@@ -52,6 +53,10 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             waiting.extend(sorted(place.glob("*.md")) if place.is_dir() else [place])
 
     assert [name_of(page) for page in pages() if page not in reached and page.name != "CHANGELOG.md"] == []
+
+
+def test_page_of_the_endpoints_is_true() -> None:
+    assert PAGE.read_text() == written(), "write it anew: python -m tests.docs.endpoints"
 
 
 @shell

@@ -21,6 +21,7 @@ OUTERMOST = {
     "services/webhook_delivery.py": "a database that is away for a while must not end all delivery",
     "services/health.py": "a check that fails in whatever way is an answer: unhealthy",
     "database/writer.py": "whatever a piece of work raises is raised again where its result is awaited",
+    "services/tasks.py": "a task that failed in whatever way is told as failed, and the others go on",
     "app.py": "background work that failed is logged, and its next turn comes",
 }
 """The only modules that may swallow an unknown exception, and why."""

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from pakhus.app import Clock
+from pakhus.services.clock import Clock
 from tests.contract.serving import Serving, serving
 from tests.integration.registry import Registry, code
 from tests.samples.docker import digest, manifest

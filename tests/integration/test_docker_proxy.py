@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from aiohttp import web
 
-from pakhus.app import Clock
+from pakhus.services.clock import Clock
 from tests.contract.serving import Serving, serving
 from tests.integration.registry import Registry, code
 from tests.integration.upstream import Gated, Upstream, upstream

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pakhus.app import Clock
+from pakhus.services.clock import Clock
 from pakhus.storage.store import BlobStore
 from tests.contract.serving import Serving, serving
 from tests.integration.registry import Registry

@@ -14,11 +14,11 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from pakhus.app import Clock
 from pakhus.database import assets
 from pakhus.database.repositories import put_routing_rule
 from pakhus.domain.repository import RepositoryType, RoutingRule
 from pakhus.remote.guard import Address, Guard, Reach, classify
+from pakhus.services.clock import Clock
 from tests.contract.serving import Serving, serving
 from tests.integration.upstream import Gated, Upstream, upstream
 

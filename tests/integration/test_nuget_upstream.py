@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from pakhus.app import Clock
+from pakhus.services.clock import Clock
 from tests.contract.serving import Serving, serving
 from tests.integration.upstream import Upstream
 

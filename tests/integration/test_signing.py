@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pakhus.app import Clock
 from pakhus.database import repositories
 from pakhus.database.tables import signing_key
 from pakhus.domain.content import Component, Coordinates, Query
@@ -19,6 +18,7 @@ from pakhus.domain.repository import RepositoryType
 from pakhus.engine import openpgp
 from pakhus.kit.context import Context, Settings, Signer, SigningKeyPair
 from pakhus.kit.format import DocumentSet, Drop, Format, PublicKey
+from pakhus.services.clock import Clock
 from tests.contract.serving import ADMIN, Serving, serving
 from tests.samples import Request
 

@@ -15,6 +15,7 @@ from pakhus.database.tables import asset, blob, component, reference
 from pakhus.database.transaction import Transaction
 from pakhus.domain import events
 from pakhus.domain.content import Asset, Attributes, Blob, Coordinates, Digests, Kept
+from pakhus.domain.repository import Repository
 from pakhus.domain.security import Reach
 
 BLOB_COLUMNS = (
@@ -243,6 +244,21 @@ def _kept(kept: Kept | None) -> dict[str, Any]:
 def verified(tx: Transaction, asset_id: int, kept: Kept) -> None:
     """The upstream confirmed a kept copy."""
     tx.execute(update(asset).where(asset.c.id == asset_id).values(**_kept(kept)))
+
+
+def moved(tx: Transaction, found: Asset, blob_id: int) -> bool:
+    """Let the asset have an equal blob of another store; false when it has other bytes by now."""
+    statement = update(asset).where(asset.c.id == found.id, asset.c.blob_id == found.blob.id)
+    return tx.execute(statement.values(blob_id=blob_id)).rowcount > 0
+
+
+def transfer(tx: Transaction, found: Asset, source: str, target: Repository, component_id: int) -> None:
+    """Let an asset stand in another repository under its path; told as a removal here and an arrival there."""
+    values = {"repository_id": target.id, "component_id": component_id, "updated": tx.now}
+    tx.execute(update(asset).where(asset.c.id == found.id).values(**values))
+    tx.execute(update(reference).where(reference.c.asset_id == found.id).values(repository_id=target.id))
+    tx.record(events.ASSET_REMOVED, source, path=found.path, blob=found.blob.id)
+    tx.record(events.ASSET_STORED, target.name, path=found.path, asset=found.id, created=True)
 
 
 def remove(tx: Transaction, repository: str, found: Asset, *, derived: bool = False) -> None:

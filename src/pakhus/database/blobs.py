@@ -71,6 +71,12 @@ def known_keys(tx: Transaction, blob_store: str, keys: Sequence[str]) -> set[str
     return {row.key for row in tx.rows(statement)}
 
 
+def is_used(tx: Transaction, blob_store: str) -> bool:
+    """Does some asset have its bytes there?"""
+    statement = select(blob.c.id).where(blob.c.blob_store == blob_store, exists().where(asset.c.blob_id == blob.c.id))
+    return tx.one(statement.limit(1)) is not None
+
+
 def usage(tx: Transaction, blob_store: str) -> tuple[int, int]:
     """How many blobs the store has, and their bytes."""
     counts = select(func.count().label("number"), func.coalesce(func.sum(blob.c.size), 0).label("total"))

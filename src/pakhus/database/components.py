@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,17 @@ def annotate(
 def attributes_of(tx: Transaction, repository_id: int, coordinates: Coordinates) -> Attributes:
     row = tx.one(_where(select(component.c.attributes), repository_id, coordinates))
     return {} if row is None else dict(row.attributes)
+
+
+def reorder(tx: Transaction, facts: Sequence[tuple[int, str, bool]]) -> None:
+    """Write anew what lists sort and filter by: (identity, version, is it a pre-release)."""
+    statement = (
+        update(component)
+        .where(component.c.id == bindparam("component"))
+        .values(version_order=bindparam("order"), prerelease=bindparam("pre"))
+    )
+    if facts:
+        tx.execute(statement, [{"component": id, "order": order_of(version), "pre": pre} for id, version, pre in facts])
 
 
 def prune(tx: Transaction, component_id: int) -> bool:

@@ -195,6 +195,13 @@ def put_blob_store(tx: Transaction, row: StoreRow) -> None:
         tx.execute(insert(store).values(name=row.name, created=tx.now, **values))
 
 
+def convert_blob_store(tx: Transaction, renamed: StoreRow, group: StoreRow) -> None:
+    """The store and its blobs get a new name; the old name is the group's."""
+    put_blob_store(tx, renamed)
+    tx.execute(update(tables.blob).where(tables.blob.c.blob_store == group.name).values(blob_store=renamed.name))
+    put_blob_store(tx, group)
+
+
 def remove_blob_store(tx: Transaction, name: str) -> None:
     tx.configures = True
     known = next((each for each in blob_stores(tx) if each.name == name), None)

@@ -1,18 +1,21 @@
 """Searching components and assets of many repositories, page by page, by keys: no page costs more than the one before.
 
 A `Place` names what is compared: `namespace`, `name`, `version`, `component.<attribute>`, `asset.<attribute>`, a digest
-(`md5`, `sha1`, `sha256`, `sha512`) or `any` (the texts of a component). Comparison ignores case.
+(`md5`, `sha1`, `sha256`, `sha512`), `prerelease`, `package.<attribute>` or `any` (the texts of a component).
+Comparison ignores case.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, false, func, not_, or_, select, tuple_
 
 from pakhus.database import assets, components
+from pakhus.database.keeping import tagged
 from pakhus.database.narrowing import is_exact, within
 from pakhus.database.tables import asset, blob, component, repository
 from pakhus.database.transaction import Transaction
@@ -66,6 +69,8 @@ class Search:
     scopes: tuple[Scope, ...]
     conditions: tuple[Condition, ...] = ()
     prerelease: bool | None = None
+    tags: tuple[str, ...] = ()
+    changed_since: datetime | None = None
     sort: str = ""
     descending: bool = False
     after: tuple[Any, ...] = ()
@@ -136,6 +141,11 @@ def _selected(table: Any, wanted: Search, dialect: str) -> Select[Any]:
         statement = statement.join(component, component.c.id == asset.c.component_id)
     statement = statement.join(repository, repository.c.id == component.c.repository_id)
     statement = statement.where(_in_scope(wanted.scopes, dialect), *_conditions(wanted, dialect, on_assets=False))
+    if wanted.tags:
+        inside = select(tagged.c.component_id).where(func.lower(tagged.c.tag).in_(wanted.tags))
+        statement = statement.where(component.c.id.in_(inside))
+    if wanted.changed_since is not None:
+        statement = statement.where(component.c.updated >= wanted.changed_since)
     if wanted.prerelease is not None:
         statement = statement.where(component.c.prerelease.is_(wanted.prerelease))
     return statement
@@ -192,6 +202,12 @@ def _is_of_asset(place: str) -> bool:
 
 
 def _compare(condition: Condition) -> ColumnElement[bool]:
+    if condition.place == "prerelease":
+        wanted = [each.text in ("true", "1", "yes") for each in condition.patterns]
+        return component.c.prerelease.in_(wanted or [False])
+    if "package." in condition.place:
+        named = or_(false(), *(_in_package(condition.place, each) for each in condition.patterns))
+        return not_(named) if condition.place.startswith("not ") else named
     if condition.place == "any":
         return and_(*(_anywhere(pattern) for pattern in condition.patterns))
     column = _column(condition.place)
@@ -199,6 +215,15 @@ def _compare(condition: Condition) -> ColumnElement[bool]:
         return func.coalesce(column, "") == ""
     listed = "." in condition.place
     return or_(*(_matches(column, pattern, listed=listed) for pattern in condition.patterns))
+
+
+def _in_package(place: str, pattern: Pattern) -> ColumnElement[bool]:
+    """Does the package itself name this version, under the pattern's text, in the object that the place means?"""
+    package = component.alias()
+    path = (place.partition("package.")[2], pattern.text)
+    same = (package.c[name] == component.c[name] for name in ("repository_id", "namespace", "name"))
+    named = package.c.attributes[path].as_string() == component.c.version
+    return select(package.c.id).where(*same, package.c.version == "", named).exists()
 
 
 def _anywhere(pattern: Pattern) -> ColumnElement[bool]:

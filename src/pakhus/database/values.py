@@ -15,6 +15,11 @@ def get(tx: Transaction, key: str) -> Any:
     return tx.value(select(setting.c.value).where(setting.c.key == key))
 
 
+def everything(tx: Transaction) -> dict[str, Any]:
+    """All of them, by key."""
+    return {row.key: row.value for row in tx.rows(select(setting))}
+
+
 def put(tx: Transaction, key: str, value: Any) -> None:
     tx.configures = True
     known = get(tx, key)

@@ -168,6 +168,10 @@ class Busy(Unavailable):
     pass
 
 
+class Frozen(Unavailable):
+    """An administrator has put the server into read-only mode."""
+
+
 class StorageFull(Unavailable):
     """The blob store has no room for the body."""
 

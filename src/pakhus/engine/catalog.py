@@ -1,16 +1,21 @@
-"""All repositories and formats of this server, in memory; read again when the configuration's generation moves."""
+"""All repositories and formats of this server, in memory; read again when the configuration's generation moves.
+
+So are the server-wide settings (`values`) and the certificates that an administrator trusts.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pakhus.database import repositories
+from pakhus.database import certificates, repositories, values
 from pakhus.database.repositories import StoreRow, described
 from pakhus.database.transaction import Database, Transaction
 from pakhus.database.vault import Vault
 from pakhus.domain.errors import Invalid, RepositoryNotFound
+from pakhus.domain.outbound import outbound_of
 from pakhus.domain.repository import Repository, RoutingRule
 from pakhus.kit.context import Settings
 from pakhus.kit.format import Format
@@ -36,6 +41,8 @@ class Catalog:
         self._options: dict[int, Settings] = {}
         self._rules: dict[str, RoutingRule] = {}
         self._stores: dict[str, StoreRow] = {}
+        self.values: Mapping[str, Any] = {}
+        """The server-wide settings by their keys, secrets sealed."""
         self.changed = asyncio.Event()
         """Is set once, when the next change has been read."""
         self.ports: Mapping[int, Port] = {}
@@ -48,11 +55,14 @@ class Catalog:
         generation = self._database.generation.configuration
         if generation == self._generation:
             return
-        loaded, rules, stores = await self._database.read(_load)
-        self._repositories = {each.name: self._opened(each) for each in loaded if each.format in self.formats}
+        loaded, rules, stores, self.values, trusted = await self._database.read(_load)
+        outbound = outbound_of(self._vault.open(self.values.get("http") or {}), trusted)
+        opened = [outbound.applied(self._opened(each)) for each in loaded if each.format in self.formats]
+        self._repositories = {each.name: each for each in opened}
         self._options = {each.id: self._validated(each) for each in self._repositories.values()}
         self._rules = {rule.name: rule for rule in rules}
-        self._stores = {store.name: store for store in stores}
+        opened_stores = (replace(store, settings=self._vault.open(store.settings)) for store in stores)
+        self._stores = {store.name: store for store in opened_stores}
         self._find_doors()
         self._generation = generation
         self.changed.set()
@@ -126,5 +136,14 @@ class Catalog:
             raise Invalid(f"settings of repository {repository.name} are not valid: {error}") from error
 
 
-def _load(tx: Transaction) -> tuple[list[Repository], list[RoutingRule], list[StoreRow]]:
-    return repositories.everything(tx), repositories.routing_rules(tx), repositories.blob_stores(tx)
+Loaded = tuple[list[Repository], list[RoutingRule], list[StoreRow], dict[str, Any], list[str]]
+
+
+def _load(tx: Transaction) -> Loaded:
+    return (
+        repositories.everything(tx),
+        repositories.routing_rules(tx),
+        repositories.blob_stores(tx),
+        values.everything(tx),
+        [pem for _, pem in certificates.everything(tx)],
+    )

@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from pakhus.database.transaction import Database
 from pakhus.domain.content import EMPTY, Asset
 from pakhus.domain.errors import Blocked, Invalid, NotAllowed, NotFound, Offline, Unavailable
+from pakhus.domain.freeze import is_frozen
 from pakhus.domain.policies import routed
 from pakhus.domain.repository import ANY, Repository, RepositoryType
 from pakhus.domain.security import Actor, Permission, may
@@ -72,7 +73,7 @@ class Engine:
         self.stores = stores
         self.sessions = sessions
         self._max_body = max_body
-        self.depositor = Depositor(database, stores, max_body=max_body)
+        self.depositor = Depositor(database, stores, max_body=max_body, frozen=lambda: is_frozen(catalog.values))
         self._models: Memory[Any] = Memory(MODELS)
         self._rendered: Memory[tuple[bytes, Headers]] = Memory(RENDERED_BYTES)
         self.holding = Holding(database, seconds)

@@ -6,7 +6,7 @@ Permission, write policy, references and digests are checked for every change, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,6 +21,7 @@ from pakhus.domain.errors import (
     BadPath,
     ComponentNotFound,
     Forbidden,
+    Frozen,
     MissingReference,
     Offline,
     PolicyViolation,
@@ -38,6 +39,8 @@ from pakhus.kit.context import Annotation, Change, Deposit, Removal
 from pakhus.kit.format import Format
 from pakhus.kit.paths import flaw
 from pakhus.storage.store import Draft
+
+READ_ONLY = "The server is in read-only mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,29 @@ class _Ready:
 class Depositor:
     """Receives bodies and applies changes."""
 
-    def __init__(self, database: Database, stores: Stores, *, max_body: int | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        stores: Stores,
+        *,
+        max_body: int | None = None,
+        frozen: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """While it is `frozen` nothing enters, changes or leaves."""
         self._database = database
+        self._frozen = frozen
         self._stores = stores
         self._max_body = max_body
 
+    def _check_frozen(self) -> None:
+        if self._frozen():
+            raise Frozen(READ_ONLY)
+
     async def receive(self, repository: Repository, chunks: AsyncIterable[bytes], *, limit: int | None = None) -> Draft:
         """A body on disk, hashed. Nothing is kept of one that is cut off or too large."""
+        self._check_frozen()
         bound = min((each for each in (limit, self._max_body) if each is not None), default=None)
-        draft = await self._stores.get(repository.blob_store).begin()
+        draft = await self._stores.writable(repository.blob_store).begin()
         try:
             async for chunk in chunks:
                 await draft.write(chunk)
@@ -85,16 +102,14 @@ class Depositor:
         """All changes, or none. Drafts among them are used up either way."""
         if not place.repository.online:
             raise Offline("Repository offline")
+        self._check_frozen()
         async with AsyncExitStack() as stack:
             drafts = await self._drafts(place.repository, changes, stack)
             for deposit, draft in drafts:
                 await _check(place, deposit, draft)
             await self._database.glance(_precheck, place, changes)
-            store = self._stores.get(place.repository.blob_store)
             ready = [
-                _Ready(
-                    deposit, Shared(draft) if isinstance(draft, Blob) else await make_safe(self._database, store, draft)
-                )
+                _Ready(deposit, Shared(draft) if isinstance(draft, Blob) else await self._safe(draft))
                 for deposit, draft in drafts
             ]
             try:
@@ -105,6 +120,9 @@ class Depositor:
                 await self._database.write(_apply, place, changes, ready)
             for each in ready:
                 await each.safe.done()
+
+    async def _safe(self, draft: Draft) -> Safe:
+        return await make_safe(self._database, self._stores.get(draft.store), draft)
 
     async def _drafts(
         self, repository: Repository, changes: Sequence[Change], stack: AsyncExitStack

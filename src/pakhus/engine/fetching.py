@@ -196,7 +196,7 @@ class Fetcher:
             response.headers.get("last-modified", ""),
         )
         kind = _content_type(want, response)
-        store = self._stores.get(want.repository.blob_store)
+        store = self._stores.writable(want.repository.blob_store)
         draft = await store.begin()
         try:
             if isinstance(want.route, File):

@@ -296,7 +296,7 @@ class Publisher:
         return Keys(await self._keyring.known(shelf.repository)) if shelf.route.signed else NO_KEYS
 
     async def _keep(self, shelf: Shelf, chunks: Iterable[bytes]) -> Safe:
-        store = self._stores.get(shelf.repository.blob_store)
+        store = self._stores.writable(shelf.repository.blob_store)
         draft = await store.begin()
         try:
             pieces = iter(chunks)

@@ -34,9 +34,10 @@ class Sidecars:
         blob_ids = await self._database.read(sidecars.blobs_of, sorted(wanted))
         blob_ids |= {event.details["blob"] for event in touched if "blob" in event.details}
         for blob_id in sorted(blob_ids):
-            await self._write(blob_id)
+            await self.write(blob_id)
 
-    async def _write(self, blob_id: int) -> None:
+    async def write(self, blob_id: int) -> None:
+        """Write what the blob is now."""
         found = await self._database.read(sidecars.of_blob, blob_id)
         if found is None:
             return

@@ -22,6 +22,7 @@ from pakhus.storage.store import BlobStore
 
 log = structlog.get_logger()
 PAGE = 500
+YOUNG = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ class Sweep:
         finally:
             await self._database.write(leases.release, "sweep", self._owner)
 
+    async def compact(self, store: BlobStore, *, now: datetime) -> Swept:
+        """Free what no asset uses, however young: whoever is about to use such a blob notices, and writes it anew.
+
+        Drafts and files without a row may be somebody's who has not come to the row yet: those of the last hour stay.
+        """
+        freed, size = await self._unused(store, now)
+        before = now - YOUNG
+        drafts = await store.sweep_drafts(time.time() - before.timestamp())
+        return Swept(drafts, freed, size, await self._strays(store, before.timestamp()))
+
     async def _store(self, store: BlobStore, before: datetime, written_before: float) -> Swept:
         """What is written while the sweep runs is younger than `before`, whatever the grace."""
         drafts = await store.sweep_drafts(time.time() - written_before)
@@ -89,7 +100,7 @@ class Sweep:
     async def _strays(self, store: BlobStore, before: float) -> int:
         """Files without a row: a process died between blob and commit."""
         strays = 0
-        async for page in _paged(store, before):
+        async for page in paged(store, before):
             known = await self._database.read(_known_keys, store.name, page)
             for key in page:
                 if key not in known:
@@ -98,7 +109,8 @@ class Sweep:
         return strays
 
 
-async def _paged(store: BlobStore, before: float) -> AsyncIterator[list[str]]:
+async def paged(store: BlobStore, before: float) -> AsyncIterator[list[str]]:
+    """The keys of blobs that were written before a time (seconds since the epoch), page by page."""
     page: list[str] = []
     async for key, written in store.keys():
         if written < before:

@@ -30,7 +30,9 @@ class Uploads:
         self._max_body = max_body
 
     async def begin(self, path: str) -> str:
-        session = Session(secrets.token_hex(16), self._repository.id, path, self._repository.blob_store, 0)
+        # All parts go to one store, also where the repository's is a group.
+        store = self._stores.writable(self._repository.blob_store).name
+        session = Session(secrets.token_hex(16), self._repository.id, path, store, 0)
         await self._database.write(uploads.begin, session)
         return session.id
 
@@ -94,7 +96,7 @@ class Uploads:
         if len(parts) == 1:
             reader = await self._stores.get(parts[0].blob_store).open(parts[0].key)
             if reader.path is not None:
-                return KeptDraft(parts[0].key, reader, parts[0].digests)
+                return KeptDraft(parts[0].blob_store, parts[0].key, reader, parts[0].digests)
             reader.close()
         draft = await self._stores.get(session.blob_store).begin()
         try:

@@ -72,6 +72,7 @@ class Raw(Format):
     routes = (Anything(),)
     settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = dict.fromkeys(RepositoryType, RawSettings)
     upload = UPLOAD
+    search: ClassVar[Mapping[str, str]] = {"raw.name": "name"}
     lists_folders = True
     usage = (
         Snippet("curl", "curl -f -u {user}:{password} -T file.bin {url}folder/file.bin"),

@@ -184,7 +184,9 @@ class Format:
     credentials: ClassVar[Sequence[Credential]] = (BASIC, BEARER)
     upload: ClassVar[UploadForm | None] = None
     search: ClassVar[Mapping[str, str]] = {}
-    """REST search parameter → `namespace`, `name`, `version`, `component.<attribute>` or `asset.<attribute>`."""
+    """REST search parameter → `namespace`, `name`, `version`, `prerelease`, `component.<attribute>` or
+    `asset.<attribute>`; `package.<attribute>` is an object of the package itself that has the version under the value
+    (npm's tags), `not package.<attribute>` one that has not."""
     usage: ClassVar[Sequence[Snippet]] = ()
     clues: ClassVar[Sequence[Clue]] = ()
     lists_folders: ClassVar[bool] = False

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
+from pakhus.domain.errors import Invalid
 from pakhus.rest.bodies import Shape, Taking, Text
 from pakhus.rest.rights import Here, needs
-from pakhus.services.blobstores import Quota, StoreFigures
+from pakhus.services.blobstores import Group, Quota, StoreFigures
 
 router = APIRouter(prefix="/blobstores", tags=["blob stores"])
 
@@ -40,6 +41,21 @@ class FileBlobStoreXO(Shape):
 
 
 class FileBlobStoreCreateXO(FileBlobStoreXO):
+    name: Text
+
+
+class GroupBlobStoreXO(Shape):
+    """`members` in the order in which they are filled."""
+
+    soft_quota: SoftQuota | None = None
+    members: list[str]
+    fill_policy: Literal["roundRobin", "writeToFirst"]
+
+    def group(self) -> Group:
+        return Group(tuple(dict.fromkeys(self.members)), self.fill_policy, _quota(self))
+
+
+class GroupBlobStoreCreateXO(GroupBlobStoreXO):
     name: Text
 
 
@@ -87,7 +103,56 @@ async def update_file(
     await services.blobstores.update_file(name, body.path, _quota(body))
 
 
-def _quota(body: FileBlobStoreXO) -> Quota | None:
+@router.post("/group", dependencies=needs("blobstores", "create"), status_code=204, response_class=Response)
+async def create_group(
+    body: Annotated[GroupBlobStoreCreateXO, Depends(Taking(GroupBlobStoreCreateXO))], services: Here
+) -> None:
+    """Several stores under one name: new blobs go to one of them by the fill policy."""
+    await services.blobstores.create_group(body.name, body.group())
+
+
+@router.get("/group/{name}", dependencies=needs("blobstores", "read"))
+async def group(name: str, services: Here) -> GroupBlobStoreXO:
+    return _shown_group(await services.blobstores.group(name))
+
+
+@router.put("/group/{name}", dependencies=needs("blobstores", "update"), status_code=204, response_class=Response)
+async def update_group(
+    name: str, body: Annotated[GroupBlobStoreXO, Depends(Taking(GroupBlobStoreXO))], services: Here
+) -> None:
+    await services.blobstores.update_group(name, body.group())
+
+
+@router.post("/group/convert/{name}/{original}", dependencies=needs("blobstores", "update"))
+async def convert(name: str, original: str, services: Here) -> GroupBlobStoreCreateXO:
+    """The store becomes a group with itself, under the new name `original`, as its member."""
+    found = _shown_group(await services.blobstores.convert(name, original))
+    return GroupBlobStoreCreateXO(name=name, **found.model_dump())
+
+
+@router.post("/azure", dependencies=needs("blobstores", "create"), status_code=400)
+async def create_azure() -> None:
+    """Refused: there are no such stores here."""
+    raise Invalid("Azure blob stores are not supported")
+
+
+@router.post("/google", dependencies=needs("blobstores", "create"), status_code=400)
+async def create_google() -> None:
+    """Refused: there are no such stores here."""
+    raise Invalid("Google Cloud blob stores are not supported")
+
+
+def _shown_group(found: Group) -> GroupBlobStoreXO:
+    return GroupBlobStoreXO.model_validate(
+        {
+            "softQuota": None if found.quota is None else {"type": found.quota.type, "limit": found.quota.limit},
+            "members": list(found.members),
+            "fillPolicy": found.fill_policy,
+        }
+    )
+
+
+def _quota(body: FileBlobStoreXO | GroupBlobStoreXO) -> Quota | None:
     return None if body.soft_quota is None else body.soft_quota.quota()
 
 

@@ -43,7 +43,7 @@ def document(app: FastAPI) -> Json:
         schema.setdefault("components", {})["securitySchemes"] = SECURITY
         for path, route in mounted(app):
             for method in route.methods or ():
-                operation = schema["paths"].get(path, {}).get(method.lower())
+                operation = schema["paths"].get(path.replace(":path}", "}"), {}).get(method.lower())
                 if operation is not None:
                     _complete(operation, route)
         app.openapi_schema = schema
@@ -64,7 +64,18 @@ def right_of(route: APIRoute) -> Right | None:
     return next((each.call for each in route.dependant.dependencies if isinstance(each.call, Right)), None)
 
 
+REFUSAL = {
+    "description": (
+        "A refusal. 400: an array of {id, message}, or a message as a JSON string; 401 and 403: no body; "
+        "others: a message as a JSON string or as text, or no body."
+    ),
+}
+"""What every operation may answer beside its own."""
+
+
 def _complete(operation: Json, route: APIRoute) -> None:
+    operation["responses"].pop("422", None)
+    operation["responses"]["default"] = REFUSAL
     right = right_of(route)
     if not isinstance(right, OpenToAll):
         operation["security"] = [{name: []} for name in SECURITY]

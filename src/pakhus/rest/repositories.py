@@ -109,6 +109,22 @@ async def invalidate_cache(repository: Annotated[Repository, Depends(Administeri
     await services.repositories.invalidate(repository.name)
 
 
+@router.post("/repositories/{name}/health-check", status_code=204, response_class=Response)
+async def enable_health_check(
+    repository: Annotated[Repository, Depends(Administering("edit"))], services: Here
+) -> None:
+    """Watch the proxy's upstream: while it is blocked, `status/check` says so. 409 where it is watched already."""
+    await services.repositories.watch(repository.name, True)
+
+
+@router.delete("/repositories/{name}/health-check", status_code=204, response_class=Response)
+async def disable_health_check(
+    repository: Annotated[Repository, Depends(Administering("edit"))], services: Here
+) -> None:
+    """Watch it no longer; 409 where it is not watched."""
+    await services.repositories.watch(repository.name, False)
+
+
 def of_formats(formats: list[Format]) -> APIRouter:
     """The routes of each format and type."""
     found = APIRouter(tags=[TAG])

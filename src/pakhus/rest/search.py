@@ -1,7 +1,7 @@
 """Search (`/v1/search`): components, assets, and the way to download the one that is found.
 
 Parameters: `q`, `repository`, `format`, `group`, `name`, `version`, `prerelease`, digests, those of the formats,
-`sort`, `direction`, `continuationToken`. Unknown ones are ignored.
+`tag`, `lastBlobUpdated` (since), `sort`, `direction`, `continuationToken`. Unknown ones are ignored.
 """
 
 from __future__ import annotations
@@ -12,15 +12,26 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pakhus.domain.errors import Invalid, NotFound
+from pakhus.rest.bodies import Shape
 from pakhus.rest.contents import PageAssetXO, PageComponentXO, Writer
 from pakhus.rest.problems import PlainText
 from pakhus.rest.rights import Caller, Here, needs
+from pakhus.services.contents import identity
 
 router = APIRouter(prefix="/search", tags=["search"])
 Keyword = Annotated[str, Query(description="Words in names, groups, versions and descriptions.")]
 Repository = Annotated[str, Query(description="A repository's name; a group stands for its members.")]
 Sort = Annotated[str, Query(description="group, name, version or repository.")]
 Direction = Annotated[str, Query(description="asc or desc; default asc, for versions desc.")]
+
+
+class SuggestionXO(Shape):
+    id: str
+    format: str
+    group: str | None
+    name: str
+    version: str | None
+    repository: str
 
 
 @router.get("", dependencies=needs("search", "read"))
@@ -72,3 +83,25 @@ async def download(
     except (NotFound, Invalid) as error:
         raise PlainText(error.status, error.message) from error
     return RedirectResponse(shown.url(found), 302)
+
+
+@router.get("/suggest", dependencies=needs("search", "read"))
+async def suggest(
+    services: Here,
+    actor: Caller,
+    q: Annotated[str, Query(min_length=2, max_length=200, description="What was typed so far.")],
+    format: Annotated[str, Query(description="Only of this format.")] = "",
+    limit: Annotated[int, Query(ge=1, le=20)] = 10,
+) -> list[SuggestionXO]:
+    """A few components, for those who are still typing."""
+    return [
+        SuggestionXO(
+            id=identity(each.repository, each.id),
+            format=services.catalog.get(each.repository).format,
+            group=each.namespace or None,
+            name=each.name,
+            version=each.version or None,
+            repository=each.repository,
+        )
+        for each in await services.search.suggest(actor, q, format, limit)
+    ]

@@ -20,6 +20,7 @@ from pakhus.engine.catalog import Catalog
 from pakhus.services import upstreams
 from pakhus.services.passwords import Passwords
 from pakhus.services.repositories import Repositories
+from pakhus.settings import Settings
 
 log = structlog.get_logger()
 
@@ -50,6 +51,19 @@ class Start:
     repositories: bool
     upstreams: Mapping[str, str]
     blobs: Path
+
+
+def start_of(settings: Settings) -> Start:
+    """From the configuration."""
+    return Start(
+        username=settings.bootstrap.admin_username,
+        password=settings.bootstrap.admin_password.get_secret_value(),
+        email=settings.bootstrap.admin_email,
+        anonymous=settings.auth.anonymous_enabled,
+        repositories=settings.bootstrap.default_repositories,
+        upstreams=settings.bootstrap.upstreams,
+        blobs=settings.blob_path.absolute(),
+    )
 
 
 class Bootstrap:

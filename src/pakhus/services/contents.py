@@ -117,6 +117,12 @@ class Contents:
     async def asset(self, repository: Repository, id: int) -> Asset | None:
         return await self._database.read(assets.by_id, repository.id, repository.name, id)
 
+    async def below(self, repository: Repository, folder: str, *, limit: int) -> list[Asset]:
+        """The assets below a folder (with its slash at the end), or the one that is named so."""
+        one = await self._database.read(assets.by_path, repository.id, repository.name, folder.rstrip("/"))
+        found = await self._database.read(assets.below, repository.id, repository.name, folder, limit=limit)
+        return [*([one] if one is not None else []), *found]
+
     async def remove(self, repository: Repository, actor: Actor, gone: Sequence[Asset]) -> None:
         """Remove the assets, and the components that are empty then, in one transaction."""
         changes = [Removal(path=asset.path) for asset in gone]

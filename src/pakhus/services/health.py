@@ -14,7 +14,9 @@ from pathlib import Path
 from pakhus.database import schema
 from pakhus.database.transaction import Database
 from pakhus.domain.errors import PakhusError
+from pakhus.domain.freeze import is_frozen
 from pakhus.engine.catalog import Catalog
+from pakhus.engine.deposit import READ_ONLY
 from pakhus.engine.stores import Stores
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.bootstrap import PASSWORD_FILE
@@ -51,6 +53,8 @@ class Health:
         self._data = data
         self._now = now
         self._migrated = False
+        self.more: dict[str, Callable[[], Awaitable[str | None]]] = {}
+        """Further checks by their names: what is wrong, or `None`."""
 
     async def database(self) -> str | None:
         """Why the database cannot be used, or `None`."""
@@ -64,7 +68,9 @@ class Health:
         """Why the server is not ready; empty when it is."""
         if (broken := await self.database()) is not None:
             return [broken]
-        found = [await self._store(name) for name in self._catalog.stores]
+        if is_frozen(self._catalog.values):
+            return [READ_ONLY]
+        found = [await self._store(store.name) for store in self._stores.everything()]
         return [each for each in found if each is not None]
 
     async def _store(self, name: str) -> str | None:
@@ -84,8 +90,10 @@ class Health:
             ("Database", self.database),
             ("Default Admin Credentials", self._generated_password),
             ("File Descriptors", _descriptors),
+            ("Read-Only Detector", self._writable),
+            *self.more.items(),
         ]
-        return [await self._timed(name, ask) for name, ask in asked]
+        return [await self._timed(name, ask) for name, ask in sorted(asked, key=lambda each: each[0])]
 
     async def _timed(self, name: str, ask: Callable[[], Awaitable[str | None]]) -> Check:
         started = time.perf_counter()
@@ -93,8 +101,11 @@ class Health:
         return Check(name, message is None, message, int((time.perf_counter() - started) * 1000), self._now())
 
     async def _all_stores(self) -> str | None:
-        found = [await self._store(name) for name in self._catalog.stores]
+        found = [await self._store(store.name) for store in self._stores.everything()]
         return _joined([each for each in found if each is not None])
+
+    async def _writable(self) -> str | None:
+        return READ_ONLY if is_frozen(self._catalog.values) else None
 
     async def _quotas(self) -> str | None:
         found = [await self._blobstores.quota(name) for name in self._catalog.stores]

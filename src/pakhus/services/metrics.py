@@ -80,6 +80,15 @@ class Metrics:
             self._requests.labels("GET", f"{status // 100}xx", "repository", format).inc(number)
             self._sent.labels("repository", format).inc(sent)
 
+    async def figures(self) -> dict[str, float]:
+        """All figures by their names with their labels."""
+        await self.exposed()
+        return {
+            sample.name + _labelled(sample.labels): sample.value
+            for family in self._registry.collect()
+            for sample in family.samples
+        }
+
     async def exposed(self) -> bytes:
         """All figures in the text format (version 0.0.4)."""
         self._gather()
@@ -132,6 +141,10 @@ class _Holding(Collector):
             size.add_metric((store.name,), store.size)
             free.add_metric((store.name,), store.free)
         yield from (blobs, size, free)
+
+
+def _labelled(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f"{name}={value}" for name, value in sorted(labels.items())) + "}" if labels else ""
 
 
 def bounded(contents: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,21 +9,24 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from pakhus.database import repositories, rights
+from pakhus.database import cleanup, repositories, rights, values
 from pakhus.database.repositories import described
 from pakhus.database.signing_keys import KeyRow
 from pakhus.database.transaction import Database, Transaction
 from pakhus.database.vault import Vault
-from pakhus.domain.errors import Invalid, RepositoryNotFound
+from pakhus.domain.errors import Conflict, Invalid, RepositoryNotFound
 from pakhus.domain.repository import NAME, NAME_RULE, Repository, RepositoryType, RoutingRule, WritePolicy
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.keyring import Keyring, signs
 from pakhus.kit.context import SigningKeyPair
 from pakhus.services import builtin_privileges, doors
+from pakhus.services.sections import SHARED, HttpClient, NegativeCache, Proxy, checked, first
 
 DUPLICATE = "Name is already used, must be unique (ignoring case)"
 OTHER_STORE = "You cannot change a repository's blob store through the API"
 Settings = Mapping[str, Any]
+WATCHED = "watched"
+"""The server-wide setting that names the proxies whose upstreams are watched."""
 
 
 class Repositories:
@@ -58,7 +60,7 @@ class Repositories:
             if self._storage(type, body)["blobStoreName"] != same.blob_store:
                 raise Invalid(OTHER_STORE)
             raise Invalid(DUPLICATE, field="name")
-        settings = self._settings(format, type, name, body)
+        settings = await self._settings(format, type, name, body)
         key = await self._brought_key(format, type, settings)
         new = described(name, format, type, settings, rule=self._rule(body))
         identity = await self._database.write(repositories.create, new, self._vault.seal(settings))
@@ -75,7 +77,7 @@ class Repositories:
         found = await self.get(format, type, name)
         if body.get("name", name) != name:
             raise Invalid("Renaming a repository is not supported")
-        settings = self._settings(format, type, name, _with_kept_secrets(body, found.settings))
+        settings = await self._settings(format, type, name, _with_kept_secrets(body, found.settings))
         key = await self._brought_key(format, type, settings)
         changed = described(name, format, type, settings, id=found.id, rule=self._rule(body))
         if changed.blob_store != found.blob_store:
@@ -83,6 +85,17 @@ class Repositories:
         await self._database.write(repositories.change, changed, self._vault.seal(settings))
         if key is not None:
             await self._keyring.rotate(changed, key)
+        await self._catalog.refresh()
+
+    async def change_store(self, name: str, blob_store: str) -> None:
+        """New blobs go to another store from now on; those that are there stay where they are."""
+        await self._catalog.refresh()
+        found = self._catalog.get(name)
+        if blob_store not in self._catalog.stores:
+            raise Invalid("Blob store not found")
+        settings = {**found.settings, "storage": {**found.settings["storage"], "blobStoreName": blob_store}}
+        changed = replace(found, blob_store=blob_store, settings=settings)
+        await self._database.write(repositories.change, changed, self._vault.seal(settings))
         await self._catalog.refresh()
 
     async def rebuild_index(self, name: str) -> None:
@@ -97,6 +110,14 @@ class Repositories:
         gone = self._catalog.get(name)
         groups = [(group, self._without(group, name)) for group in self._catalog.groups_of(name)]
         await self._database.write(_delete, gone, groups)
+        await self._catalog.refresh()
+
+    async def watch(self, name: str, wanted: bool) -> None:
+        """Let the server's checks tell of the upstream's troubles, or not. Raises `Conflict` if it is so already."""
+        found = self._catalog.get(name)
+        if found.remote is None:
+            raise Invalid("You can watch the upstream of a proxy repository only")
+        await self._database.write(_watch, name, wanted)
         await self._catalog.refresh()
 
     async def invalidate(self, name: str) -> None:
@@ -149,7 +170,7 @@ class Repositories:
 
     # -- validation ------------------------------------------------------------------------------------------------
 
-    def _settings(self, format: str, type: RepositoryType, name: str, body: Settings) -> dict[str, Any]:
+    async def _settings(self, format: str, type: RepositoryType, name: str, body: Settings) -> dict[str, Any]:
         """The settings that are kept: the common members, and those of the format."""
         if format not in self._catalog.formats:
             raise Invalid(f"there is no format '{format}'", field="format")
@@ -158,14 +179,19 @@ class Repositories:
             settings["group"] = self._group(format, name, body)
         elif type is RepositoryType.PROXY:
             settings.update(_proxy(body))
-        for member in ("cleanup", "component", "replication"):
+        for member, section in SHARED.items():
             if body.get(member) is not None:
-                settings[member] = body[member]
+                settings[member] = checked(section, member, body[member])
+        if "cleanup" in settings:
+            known = {each.name for each in await self._database.read(cleanup.everything)}
+            settings["cleanup"] = {
+                "policyNames": [each for each in settings["cleanup"]["policyNames"] if each in known]
+            }
         model = self._catalog.formats[format].options(type)
         try:
             options = model.model_validate({k: v for k, v in body.items() if v is not None})
         except ValidationError as error:
-            raise _first(error) from error
+            raise first(error) from error
         doors.check(self._catalog, self._frame, name, self._catalog.formats[format].doors(options))
         return settings | options.model_dump(by_alias=True, mode="json")
 
@@ -228,57 +254,22 @@ def _cycle(group: str, member: str) -> Invalid:
 
 
 def _proxy(body: Settings) -> dict[str, Any]:
-    proxy, negative, client = (_section(body, name) for name in ("proxy", "negativeCache", "httpClient"))
-    url = str(proxy.get("remoteUrl") or "")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    proxy = checked(Proxy, "proxy", body.get("proxy") or {})
+    client = checked(HttpClient, "httpClient", body.get("httpClient") or {})
+    if not is_web_address(proxy["remoteUrl"]):
         raise Invalid("must be a valid http or https URL", field="proxy.remoteUrl")
-    connection, authentication = (_section(client, name) for name in ("connection", "authentication"))
-    if connection and connection.get("useTrustStore") and parts.scheme == "http":
+    if proxy["remoteUrl"].lower().startswith("http:") and (client["connection"] or {}).get("useTrustStore"):
         raise Invalid("TrustStore is available only with HTTPS remote URLs")
-    return {
-        "proxy": {
-            **proxy,
-            "remoteUrl": url,
-            "contentMaxAge": _bounded(proxy, "contentMaxAge", 1440, "proxy"),
-            "metadataMaxAge": _bounded(proxy, "metadataMaxAge", 1440, "proxy"),
-        },
-        "negativeCache": {
-            "enabled": bool(negative.get("enabled", True)),
-            "timeToLive": _bounded(negative, "timeToLive", 1440, "negativeCache"),
-        },
-        "httpClient": {
-            "blocked": bool(client.get("blocked", False)),
-            "autoBlock": bool(client.get("autoBlock", True)),
-            "connection": _connection(connection) if connection else None,
-            "authentication": authentication or None,
-        },
-    }
+    negative = checked(NegativeCache, "negativeCache", body.get("negativeCache") or {})
+    return {"proxy": proxy, "negativeCache": negative, "httpClient": client}
 
 
-def _connection(given: Mapping[str, Any]) -> dict[str, Any]:
-    for name, low, high in (("timeout", 1, 3600), ("retries", 0, 10)):
-        value = given.get(name)
-        if value is not None and not (isinstance(value, int) and low <= value <= high):
-            raise Invalid(f"must be between {low} and {high}", field=f"httpClient.connection.{name}")
-    defaults = {
-        "retries": None,
-        "userAgentSuffix": None,
-        "timeout": None,
-        "enableCircularRedirects": False,
-        "enableCookies": False,
-        "useTrustStore": False,
-    }
-    return {**defaults, **given}
-
-
-def _bounded(section: Mapping[str, Any], name: str, default: int, prefix: str) -> int:
-    value = section.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, int) or value < -1:
-        raise Invalid("must be greater than or equal to -1", field=f"{prefix}.{name}")
-    return value
+def is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _section(body: Settings, name: str) -> Mapping[str, Any]:
@@ -311,10 +302,11 @@ def _server(settings: Settings) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _first(error: ValidationError) -> Invalid:
-    first = error.errors()[0]
-    message = re.sub(r"^(Value error|Assertion failed), ", "", first["msg"])
-    return Invalid(message, field=".".join(str(each) for each in first["loc"]) or "*")
+def _watch(tx: Transaction, name: str, wanted: bool) -> None:
+    watched = list(values.get(tx, WATCHED) or ())
+    if (name in watched) is wanted:
+        raise Conflict(f"The health check of {name} is {'enabled' if wanted else 'disabled'} already")
+    values.put(tx, WATCHED, [*watched, name] if wanted else [each for each in watched if each != name])
 
 
 def _delete(tx: Transaction, gone: Repository, groups: list[tuple[Repository, Settings]]) -> None:

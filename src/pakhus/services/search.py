@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pakhus.database import search
@@ -73,6 +74,12 @@ class Search:
             raise Invalid(SEVERAL)
         return found[0]
 
+    async def suggest(self, actor: Actor, text: str, format: str, limit: int) -> list[Component]:
+        """The first components whose words begin with, or have, the text: for those who are still typing."""
+        asked = {"q": text, "format": format, "sort": "name"}
+        found = await self.components(actor, {name: value for name, value in asked.items() if value})
+        return list(found.items)[:limit]
+
     async def _page(
         self,
         actor: Actor,
@@ -118,6 +125,8 @@ class Search:
             scopes,
             common,
             prerelease=_truth(parameters.get("prerelease", "")),
+            tags=tuple(parameters.get("tag", "").lower().split()),
+            changed_since=_moment(parameters.get("lastBlobUpdated") or parameters.get("last_updated") or ""),
             sort=sort,
             descending=descending,
             after=_after(parameters),
@@ -204,6 +213,17 @@ def _pattern(term: Term) -> Pattern:
 
 def _truth(value: str) -> bool | None:
     return {"true": True, "false": False}.get(value.strip().lower())
+
+
+def _moment(value: str) -> datetime | None:
+    """A day or a time: what was changed since. Raises `Invalid`."""
+    if not value.strip():
+        return None
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError as error:
+        raise Invalid("is not a date", field="lastBlobUpdated") from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _order(parameters: Parameters) -> tuple[str, bool]:

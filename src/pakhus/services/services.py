@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from pakhus.database import values
 from pakhus.database.transaction import Database
 from pakhus.engine.catalog import Catalog
 from pakhus.engine.content import Engine
@@ -16,6 +18,7 @@ from pakhus.engine.stores import Stores
 from pakhus.engine.sweep import Sweep
 from pakhus.services.access import Access
 from pakhus.services.accounts import Accounts
+from pakhus.services.administration import Administration
 from pakhus.services.audit import Audit
 from pakhus.services.blobstores import BlobStores
 from pakhus.services.contents import Contents
@@ -32,7 +35,6 @@ from pakhus.services.refusals import Refusals
 from pakhus.services.repositories import Repositories
 from pakhus.services.roles import Roles
 from pakhus.services.routing import RoutingRules
-from pakhus.services.search import Search
 from pakhus.services.selectors import Selectors
 from pakhus.services.uploads import Uploads
 from pakhus.services.users import Users
@@ -41,7 +43,7 @@ from pakhus.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class Services(Administration):
     """One for a process, made by `pakhus.app`."""
 
     data: Path
@@ -70,10 +72,14 @@ class Services:
     health: Health
     routing: RoutingRules
     contents: Contents
-    search: Search
     uploads: Uploads
     audit: Audit
     refusals: Refusals
     download_log: DownloadLog
     webhooks: Webhooks
     deliverer: Deliverer
+
+    async def keep(self, key: str, value: Any) -> None:
+        """Change a server-wide setting."""
+        await self.database.write(values.put, key, value)
+        await self.catalog.refresh()

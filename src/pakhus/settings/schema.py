@@ -77,6 +77,11 @@ class Http(Section):
     base_url: str = Field(
         default="", description="The address clients use, where a reverse proxy hides it; empty: as asked."
     )
+    nexus_version: str = Field(
+        default="3.88.0-01",
+        pattern=r"^\d+\.\d+\.\d+(-\d+)?$",
+        description="The version of Nexus that the `Server` header names: its clients choose by it what they ask for.",
+    )
     trusted_proxies: tuple[str, ...] = Field(
         default=(), description="Networks (CIDR) whose `X-Forwarded-*` headers are believed; empty: nobody's."
     )
@@ -150,6 +155,10 @@ class Storage(Section):
         default="file", description="Kind of the blob store that a new server starts with."
     )
     local: Local = Local()
+    quota: Literal["report", "refuse"] = Field(
+        default="report",
+        description="What a blob store beyond its soft quota does with new blobs: takes or refuses them.",
+    )
 
 
 class Auth(Section):

@@ -22,7 +22,8 @@ Remove = Callable[[str], Awaitable[None]]
 class FileDraft:
     """See `pakhus.storage.store.Draft`. Belongs to one event loop."""
 
-    def __init__(self, spool: Spool, digesting: Digesting, *, place: Place, remove: Remove) -> None:
+    def __init__(self, spool: Spool, digesting: Digesting, *, store: str, place: Place, remove: Remove) -> None:
+        self._store = store
         self._spool = spool
         self._digesting = digesting
         self._place = place
@@ -34,6 +35,10 @@ class FileDraft:
         self._settled = False
         self._error: Exception | None = None
         self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def store(self) -> str:
+        return self._store
 
     @property
     def size(self) -> int:

@@ -59,7 +59,9 @@ class FileStore:
 
     async def begin(self) -> FileDraft:
         spool = Spool(self._drafts, self._disk)
-        return FileDraft(spool, Digesting(spool, self._hashing), place=self._place, remove=self.delete)
+        return FileDraft(
+            spool, Digesting(spool, self._hashing), store=self._name, place=self._place, remove=self.delete
+        )
 
     async def open(self, key: str) -> FileReader:
         try:

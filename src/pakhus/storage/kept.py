@@ -13,10 +13,15 @@ from pakhus.storage.store import BlobMissing, Reader
 class KeptDraft:
     """See `pakhus.storage.store.Draft`. Complete from the start; who has the blob removes it when it is not used."""
 
-    def __init__(self, key: str, reader: Reader, digests: Digests) -> None:
+    def __init__(self, store: str, key: str, reader: Reader, digests: Digests) -> None:
+        self._store = store
         self._key = key
         self._reader = reader
         self._digests = digests
+
+    @property
+    def store(self) -> str:
+        return self._store
 
     @property
     def size(self) -> int:

@@ -73,6 +73,12 @@ class Spool:
         """The whole body, if it never left memory."""
         return bytes(self._tail) if self._handle is None else None
 
+    def local(self) -> Path:
+        """The file with all the bytes, once complete. Raises `BlobMissing` after the draft was given up."""
+        if self._path is None:
+            raise BlobMissing("The draft was given up.")
+        return self._path
+
     async def read(self, position: int, limit: int) -> bytes:
         """Up to `limit` bytes from `position`, at least one where there is one."""
         if position >= self.written:

@@ -21,6 +21,11 @@ class Draft(Protocol):
     """
 
     @property
+    def store(self) -> str:
+        """The name of the blob store that it is written to."""
+        ...
+
+    @property
     def size(self) -> int:
         """Bytes written so far."""
         ...

@@ -104,8 +104,10 @@ def decoded(path: str) -> str:
 class Origins:
     """Where a request came from and how it was addressed; proxies are believed only when they are configured."""
 
-    def __init__(self, base_url: str, trusted: Sequence[str]) -> None:
+    def __init__(self, base_url: str, trusted: Sequence[str], *, override: Callable[[], str] = lambda: "") -> None:
+        """`base_url` is configured, `override` what an administrator has set at run time; empty for neither."""
         self._base_url = base_url.rstrip("/")
+        self._override = override
         self._trusted: list[Network] = [ipaddress.ip_network(each, strict=False) for each in trusted]
 
     def address(self, exchange: Exchange) -> str:
@@ -129,8 +131,8 @@ class Origins:
 
         A repository with a door of its own is not at the URL that is configured for the server.
         """
-        if self._base_url and not own_door:
-            return self._base_url
+        if not own_door and (known := self._override() or self._base_url):
+            return known
         scheme = exchange.scope["scheme"]
         host = exchange.headers.get("host", "")
         peer = exchange.scope.get("client")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
-from urllib.parse import quote
 
 from pakhus.domain.errors import Forbidden, NotFound
 from pakhus.domain.security import Permission, may
-from pakhus.engine.browse import Browser, Entry, Folder
+from pakhus.engine.browse import Browser
 from pakhus.engine.content import Engine
 from pakhus.engine.found import Found, Visit
 from pakhus.engine.request import Request
 from pakhus.kit.context import Reply
+from pakhus.rest.listing import render
 from pakhus.web.problems import page
-from pakhus.web.respond import http_date
 
 INDEXES = ("index.html", "index.htm")
-STYLE = "body{font-family:sans-serif}td,th{padding:.1em 1em;text-align:left}td.size{text-align:right}"
 
 
 class Folders:
@@ -65,26 +62,3 @@ def _require_some(request: Request) -> None:
     decision = may(request.actor, Permission.BROWSE, request.repository, None)
     if not decision.allowed:
         raise Forbidden(decision.reason)
-
-
-def render(path: str, folder: Folder) -> str:
-    """An HTML index in the shape that `wget -r` and people know."""
-    rows = "" if path == "/" else '<tr><td><a href="../">Parent Directory</a></td></tr>\n'
-    rows += "".join(_row(entry) for entry in folder.entries)
-    if folder.more is not None:
-        rows += f'<tr><td><a href="?after={quote(folder.more)}">More</a></td></tr>\n'
-    title = html.escape(f"Index of {path}")
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n<table>\n"
-        "<tr><th>Name</th><th>Last Modified</th><th>Size</th><th>Description</th></tr>\n"
-        f"{rows}</table></body></html>\n"
-    )
-
-
-def _row(entry: Entry) -> str:
-    link = f'<a href="{quote(entry.name)}">{html.escape(entry.name)}</a>'
-    if entry.asset is None:
-        return f"<tr><td>{link}</td><td></td><td></td><td></td></tr>\n"
-    modified, size = http_date(entry.asset.updated), entry.asset.blob.size
-    return f'<tr><td>{link}</td><td>{modified}</td><td class="size">{size}</td><td></td></tr>\n'

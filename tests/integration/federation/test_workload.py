@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from pakhus.app import Clock
+from pakhus.services.clock import Clock
 from tests.contract.serving import ADMIN, Serving, serving
 from tests.integration.federation.builds import JOB, Platform, platform
 from tests.integration.federation.clock import Ahead

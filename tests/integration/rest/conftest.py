@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import httpx2
 import pytest
 
 from pakhus.app import Application, create
+from pakhus.services.clock import Clock
 from pakhus.settings import load
 from tests.peers import postgresql
 
@@ -24,11 +26,22 @@ STORAGE = {"blobStoreName": "default", "strictContentTypeValidation": False}
 
 
 @dataclass
+class Ahead:
+    """How far the server's clock is ahead: a test lets days go by."""
+
+    by: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.by
+
+
+@dataclass
 class Rest:
     """A server and callers of its REST API."""
 
     application: Application
     transport: httpx2.ASGITransport
+    ahead: Ahead
 
     def caller(self, *login: str) -> httpx2.AsyncClient:
         """A caller with name and password, or an anonymous one."""
@@ -111,9 +124,10 @@ async def rest(tmp_path: Path, dsn: str) -> AsyncIterator[Rest]:
             "PAKHUS_DATABASE_DSN": dsn,
         },
     ).settings
-    application = create(settings)
+    ahead = Ahead()
+    application = create(settings, clock=Clock(now=ahead.now))
     async with application.running():
-        yield Rest(application, httpx2.ASGITransport(app=application.asgi))
+        yield Rest(application, httpx2.ASGITransport(app=application.asgi), ahead)
 
 
 @pytest.fixture

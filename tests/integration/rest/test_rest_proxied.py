@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from pakhus.app import Clock, create
+from pakhus.app import create
 from pakhus.domain.errors import Invalid, Unauthenticated
+from pakhus.services.clock import Clock
 from pakhus.settings import load
 from tests.integration.rest.conftest import ADMIN, BASE, Rest
 

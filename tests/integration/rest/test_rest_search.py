@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
+import tarfile
 import zipfile
 from typing import Any
 
@@ -199,3 +202,72 @@ async def test_metrics_count_what_is_asked_and_held(
     assert 'pakhus_http_requests_total{format="raw",kind="repository",method="PUT",status="2xx"} 4.0' in text
     assert "process_resident_memory_bytes" in text
     assert (await anonymous.get(url)).status_code == 401
+
+
+async def tagged(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    """Three versions of an npm package; `latest` is 1.1.0, `next` is 2.0.0-rc.1."""
+    await rest.hosted("packages", format="npm")
+    await rest.hosted("more", format="npm")
+    for repository, version, tag in (
+        ("packages", "1.0.0", "latest"),
+        ("packages", "1.1.0", "latest"),
+        ("packages", "2.0.0-rc.1", "next"),
+        ("more", "1.1.0", "latest"),
+    ):
+        manifest = {"name": "lib", "version": version, "dist": {}}
+        body = io.BytesIO()
+        with tarfile.open(fileobj=body, mode="w:gz") as archive:
+            text = json.dumps({"name": "lib", "version": version}).encode()
+            entry = tarfile.TarInfo("package/package.json")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text))
+        data = base64.b64encode(body.getvalue()).decode()
+        document = {
+            "_id": "lib",
+            "name": "lib",
+            "dist-tags": {tag: version},
+            "versions": {version: manifest},
+            "_attachments": {f"lib-{version}.tgz": {"data": data, "length": len(body.getvalue())}},
+        }
+        answer = await admin.put(f"{BASE}/repository/{repository}/lib", json=document)
+        assert answer.status_code in (200, 201), answer.text
+
+
+async def test_versions_are_found_by_the_tags_that_name_them(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await tagged(rest, admin)
+
+    async def found(**parameters: str) -> list[str]:
+        asked = {"repository": "packages", "sort": "version", "direction": "asc", **parameters}
+        return [each["version"] for each in (await admin.get("search", params=asked)).json()["items"]]
+
+    assert await found(**{"npm.tagged_is": "latest"}) == ["1.1.0"]
+    assert await found(**{"npm.tagged_is": "none"}) == []
+    assert await found(**{"npm.tagged_not": "latest"}) == ["1.0.0", "2.0.0-rc.1"]
+
+
+async def test_versions_of_a_component_are_listed_over_all_repositories(rest: Rest, admin: httpx2.AsyncClient) -> None:
+    await tagged(rest, admin)
+    asked = {"format": "npm", "name": "lib"}
+
+    versions = (await admin.get("search/versions", params=asked)).json()
+    paged = (await admin.get("search/versions", params={**asked, "size": 1, "page": 1, "direction": "asc"})).json()
+    places = (await admin.get("search/repositories", params={**asked, "version": "1.1.0"})).json()
+
+    assert [(each["version"], each["repositories"]) for each in versions["items"]] == [
+        ("2.0.0-rc.1", ["packages"]),
+        ("1.1.0", ["more", "packages"]),
+        ("1.0.0", ["packages"]),
+    ]
+    assert (versions["page"], versions["size"], versions["total"]) == (0, 50, 3)
+    assert [each["version"] for each in paged["items"]] == ["1.1.0"]
+    assert places == {
+        "items": [
+            {"repositoryName": "more", "type": "hosted", "versionCount": 1},
+            {"repositoryName": "packages", "type": "hosted", "versionCount": 1},
+        ],
+        "totalCount": 2,
+    }
+    assert (await admin.get("search/versions", params={"format": "npm"})).status_code == 400
+    reader = await rest.user("reader", "nx-search-read", "nx-repository-view-npm-more-browse")
+    seen = (await reader.get("search/versions", params=asked)).json()
+    assert [(each["version"], each["repositories"]) for each in seen["items"]] == [("1.1.0", ["more"])]

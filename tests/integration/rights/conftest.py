@@ -11,8 +11,9 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from pakhus.app import Application, Clock, create
+from pakhus.app import Application, create
 from pakhus.domain.repository import RepositoryType
+from pakhus.services.clock import Clock
 from pakhus.settings import load
 from tests.integration.rights.callers import Caller, callers
 from tests.samples import installed, sample

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from pydantic import Field as Option
+
 from pakhus.domain.content import Asset
 from pakhus.domain.errors import PakhusError, Unauthenticated
+from pakhus.domain.repository import RepositoryType
 from pakhus.domain.security import Permission
 from pakhus.formats.npm import audit, package, tags, users
 from pakhus.formats.npm.names import NAME, canonical, full
@@ -20,7 +23,7 @@ from pakhus.formats.npm.publish import upload
 from pakhus.formats.npm.search import Search
 from pakhus.formats.npm.tarball import Tarball
 from pakhus.formats.npm.usage import USAGE
-from pakhus.kit.context import Reply
+from pakhus.kit.context import Reply, Settings
 from pakhus.kit.format import ANY, BASIC, BEARER, Action, Clue, Format, UploadForm
 from pakhus.kit.versions import semver_key, semver_prerelease
 from pakhus.kit.wire import dump_json
@@ -68,17 +71,31 @@ PACKAGES = (
 )
 
 
+class ProxyOptions(Settings):
+    """Nexus's clients send these and want to read them back; what they steer is Sonatype's own firewall."""
+
+    remove_non_cataloged: bool = False
+    remove_quarantined: bool = False
+
+
+class ProxySettings(Settings):
+    npm: ProxyOptions = Option(default_factory=ProxyOptions)
+
+
 class Npm(Format):
     name = "npm"
     routes = (*ACCOUNT, *SECURITY, Search(), *DIST_TAGS, *PACKAGES)
     credentials = (BEARER, BASIC)
     upload = UploadForm(upload)
+    settings: ClassVar[Mapping[RepositoryType, type[Settings]]] = {RepositoryType.PROXY: ProxySettings}
     search: ClassVar[Mapping[str, str]] = {
         "npm.scope": "namespace",
         "npm.author": "component.author",
         "npm.description": "component.description",
         "npm.keywords": "component.keywords",
         "npm.license": "component.license",
+        "npm.tagged_is": "package.tags",
+        "npm.tagged_not": "not package.tags",
     }
     usage = USAGE
     clues = (Clue(command=("npm", "config", "get", "registry")),)

@@ -99,6 +99,7 @@ class Nuget(Format):
         "nuget.authors": "component.author",
         "nuget.description": "component.description",
         "nuget.summary": "component.summary",
+        "nuget.is_prerelease": "prerelease",
     }
     usage = USAGE
     clues = CLUES

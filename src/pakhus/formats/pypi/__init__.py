@@ -24,9 +24,13 @@ from pakhus.kit.versions import pep440_key, pep440_prerelease
 
 
 class IndexOptions(Settings):
-    """`index_path`: where the upstream has its simple index, below the remote URL."""
+    """`index_path`: where the upstream has its simple index, below the remote URL.
+
+    `remove_quarantined` steers Sonatype's own firewall: Nexus's clients send it and want to read it back.
+    """
 
     index_path: str = "simple/"
+    remove_quarantined: bool = False
 
     @field_validator("index_path")
     @classmethod
