@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table
 
-from pakhus.database.tables import Document, Identity, Moment, Word, metadata
+from pakhus.database.columns import Document, Identity, Moment, Word, metadata
 
 cleanup_policy = Table(
     "cleanup_policy",
