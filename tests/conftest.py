@@ -12,6 +12,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(matrix.Collector(), "pakhus-matrix")
 
 
+LONG = 60
+"""Characters: what is longer is made, not written, and may have the time or a key in it."""
+
+
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Archives have the time in them: as names of tests they would differ from process to process."""
-    return argname if isinstance(val, bytes) and not val.isascii() else None
+    """Names of tests must be the same in every process."""
+    made = isinstance(val, bytes) and not val.isascii()
+    return argname if made or (isinstance(val, bytes | str) and len(val) > LONG) else None
