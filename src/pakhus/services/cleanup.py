@@ -22,7 +22,7 @@ from pakhus.kit.context import Removal
 
 log = structlog.get_logger()
 
-SYSTEM = Actor("*TASK", (Grant.parse("nexus:*", privilege="nx-all", role="nx-admin"),))
+SYSTEM = Actor("*TASK", (Grant.parse("*", privilege="nx-all", role="nx-admin"),))
 """Who does what the server does by itself."""
 
 DUPLICATE = "Name is already used, must be unique (ignoring case)"
