@@ -101,6 +101,19 @@ def request_of(method: str, path: str, right: Right, known: dict[str, str]) -> A
     return Asked(method, BASE + filled, expected(right, path), params)
 
 
+BEYOND = {
+    ("POST", "/service/rapture/session"),  # refuses a login without name and password
+    ("GET", "/login/saml/{name}/done"),  # refuses a login that was never begun
+    ("HEAD", "/login/saml/{name}/done"),
+    ("DELETE", "/api/v1/second-factor"),  # asks for more when it is another user's
+    ("POST", "/service/rest/v1/staging/delete"),  # asks for more for each component
+}
+"""Routes that may refuse also whom their right lets in; their own tests say when."""
+
+LAST = {("DELETE", "/api/v1/tokens")}
+"""What takes away the token with which a caller of the matrix asks; its own tests ask it."""
+
+
 @served
 async def test_every_rest_route_holds_to_its_right(world: World) -> None:
     wrong: list[tuple[Any, ...]] = []
@@ -115,13 +128,15 @@ async def test_every_rest_route_holds_to_its_right(world: World) -> None:
                 if method == "DELETE" and not isinstance(right, Needs):
                     known = await identities(world)
                 asked = request_of(method, path, right, known)
-                if path.endswith(("/read-only/freeze", "change-admin-password")):
+                if (method, path) in LAST or path.endswith(("/read-only/freeze", "change-admin-password")):
                     continue  # nothing could be asked after it
                 body = None if method in ("GET", "HEAD", "DELETE") else b"{"
                 answer = await world.ask(caller, method, asked.url, params=asked.params, content=body)
+                if (method, path) in BEYOND and answer.status_code == 403:
+                    continue
                 if not _as_expected(caller, asked.allowed(caller), answer):
                     wrong.append((method, path, caller.name, answer.status_code, answer.text[:100]))
-    assert wrong == []
+    assert wrong == [], "\n".join(map(str, wrong))
 
 
 @served
@@ -218,7 +233,7 @@ async def test_every_route_of_a_format_holds_to_its_permission(world: World, for
             answer = await send(world, caller, method, f"/repository/{name}/{path}")
             if not _told(caller, allowed, answer):
                 wrong.append((method, route.path, caller.name, allowed, answer.status_code, answer.text[:80]))
-    assert wrong == []
+    assert wrong == [], "\n".join(map(str, wrong))
 
 
 @served
@@ -234,7 +249,7 @@ async def test_no_mount_leads_around_a_permission(world: World, format: Format) 
                 answer = await send(world, caller, method, address)
                 if (caller.refused or not allowed) and answer.status_code not in (401, 403, 404):
                     wrong.append((method, address, caller.name, answer.status_code, answer.text[:80]))
-    assert wrong == []
+    assert wrong == [], "\n".join(map(str, wrong))
 
 
 def guarded(format: Format) -> Iterator[tuple[Route, str, str]]:
