@@ -308,7 +308,7 @@ def require(place: Place, action: Permission, path: str) -> None:
     """Raise `Forbidden` unless the actor may: at the group that it addressed, and at the member behind it."""
     actor = place.actor
     if place.group is not None:
-        _require(actor, action, place.group, path)
+        _require_write(actor, action, place.group, path)
         actor = actor.behind()
     _require(actor, action, place.repository, path)
 
@@ -322,6 +322,13 @@ def require_any(place: Place, action: Permission, path: str) -> None:
             require(place, action, path)
         return
     require(place, action, path)
+
+
+def _require_write(actor: Actor, action: Permission, group: Repository, path: str) -> None:
+    """At a group, adding and changing are one right: which of them it is only its member knows."""
+    other = {Permission.ADD: Permission.EDIT, Permission.EDIT: Permission.ADD}.get(action)
+    if other is None or not may(actor, other, group, path).allowed:
+        _require(actor, action, group, path)
 
 
 def _require(actor: Actor, action: Permission, repository: Repository, path: str) -> None:

@@ -69,7 +69,8 @@ class Sweep:
         freed, size = await self._unused(store, now)
         before = now - YOUNG
         drafts = await store.sweep_drafts(time.time() - before.timestamp())
-        return Swept(drafts, freed, size, await self._strays(store, before.timestamp()))
+        strays = await self._strays(store, before.timestamp())
+        return Swept(drafts=drafts, blobs=freed, bytes=size, strays=strays)
 
     async def _store(self, store: BlobStore, before: datetime, written_before: float) -> Swept:
         """What is written while the sweep runs is younger than `before`, whatever the grace."""

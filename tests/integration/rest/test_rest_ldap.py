@@ -15,7 +15,7 @@ from pakhus.app import create
 from pakhus.domain.errors import Invalid
 from pakhus.rest.ldap import LdapRequest
 from pakhus.settings import load
-from tests.integration.rest.conftest import ADMIN, BASE, BOTH, Rest
+from tests.integration.rest.conftest import ADMIN, BASE, BOTH, Ahead, Rest
 from tests.peers import slapd
 from tests.peers.slapd import ADA, BOB, EVE, PASSWORD, SUFFIX, Person, Slapd
 
@@ -49,7 +49,7 @@ async def rest(tmp_path: Path, dsn: str, request: pytest.FixtureRequest) -> Asyn
     }
     application = create(load(data=tmp_path / "data", environ=environ).settings)
     async with application.running():
-        yield Rest(application, httpx2.ASGITransport(app=application.asgi))
+        yield Rest(application, httpx2.ASGITransport(app=application.asgi), Ahead())
 
 
 async def connect(admin: httpx2.AsyncClient, directory: Slapd, **changed: Any) -> None:

@@ -14,7 +14,7 @@ from pakhus.app import create
 from pakhus.domain.errors import Invalid, Unauthenticated
 from pakhus.services.clock import Clock
 from pakhus.settings import load
-from tests.integration.rest.conftest import ADMIN, BASE, Rest
+from tests.integration.rest.conftest import ADMIN, BASE, Ahead, Rest
 
 NATIVE = f"{BASE}/api/v1"
 WITH_PROXY = ["NexusAuthenticatingRealm", "NexusAuthorizingRealm", "rutauth-realm"]
@@ -47,7 +47,7 @@ def started(tmp_path: Path, seconds: Seconds) -> Started:
         }
         application = create(load(data=tmp_path / "data", environ=environ).settings, clock=Clock(seconds=seconds))
         async with application.running():
-            yield Rest(application, httpx2.ASGITransport(app=application.asgi))
+            yield Rest(application, httpx2.ASGITransport(app=application.asgi), Ahead())
 
     return start
 

@@ -181,6 +181,11 @@ OPEN = {
     ("conan", "GET", "{protocol:v1|v2}/users/authenticate"),
     ("conan", "HEAD", "{protocol:v1|v2}/users/check_credentials"),
     ("conan", "GET", "{protocol:v1|v2}/users/check_credentials"),
+    ("docker", "GET", "v1/_ping"),
+    ("docker", "GET", "v2/"),
+    ("docker", "HEAD", "v2/"),
+    ("docker", "GET", "v2/token"),
+    ("docker", "POST", "v2/token"),
 }
 """Actions that need no permission, since they tell or take nothing of a repository: logins, pings. Named one by one."""
 

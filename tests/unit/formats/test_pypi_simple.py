@@ -327,9 +327,9 @@ def test_a_project_without_files_has_no_page() -> None:
 
 
 def test_latest_is_answered_with_the_version_it_stands_for() -> None:
-    assert PROJECT.headers(context(JSON_LATEST)) == {"content-type": JSON_V1}
-    assert ROOT.headers(context(HTML_LATEST)) == {"content-type": HTML_V1}
-    assert PROJECT.headers(context("text/html")) == {}
+    assert PROJECT.headers(context(JSON_LATEST), None) == {"content-type": JSON_V1}
+    assert ROOT.headers(context(HTML_LATEST), None) == {"content-type": HTML_V1}
+    assert PROJECT.headers(context("text/html"), None) == {}
 
 
 def test_html_is_the_default_form() -> None:

@@ -27,7 +27,7 @@ from pakhus.kit.wire import dump_json, parse_json, parse_yaml
 EPOCH = "1970-01-01T00:00:00Z"
 _SHA256 = re.compile("(?:sha256:)?([0-9a-f]{64})")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})")
-_NOT_IN_YAML = re.compile("[\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)

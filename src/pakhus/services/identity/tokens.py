@@ -243,7 +243,7 @@ def token_realms(tokens: Tokens) -> list[Realm]:
 
 def api_tokens(tokens: Tokens) -> Realm:
     """API tokens in place of a password, and as bearers where no format has a realm for them."""
-    own = [format for _, _, format, _ in _FORMATS]
+    own = [format for _, _, format, header in _FORMATS if not header]
     return TokenRealm("", "", tokens, kinds=API, elsewhere=own)
 
 
